@@ -1,0 +1,239 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tracking
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxAnswer bounds how much of an answer is read, in bytes. A page of 100 runs with long values stays below it.
+const maxAnswer = 16 << 20
+
+// Client calls one MLflow server. It is safe for concurrent use.
+type Client struct {
+	http      *http.Client
+	api       string
+	workspace string
+}
+
+// NewClient returns a client of the server at endpoint, such as http://mlflow:5000. Time limits, credentials and TLS are
+// the HTTP client's. The workspace is sent with every call; empty means the server's default.
+func NewClient(client *http.Client, endpoint, workspace string) *Client {
+	return &Client{http: client, api: strings.TrimRight(endpoint, "/") + "/api/2.0/mlflow/", workspace: workspace}
+}
+
+// KeyValue is a param or a tag.
+type KeyValue struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Metric is one measured value of a run.
+type Metric struct {
+	Key       string  `json:"key"`
+	Value     float64 `json:"value"`
+	Timestamp int64   `json:"timestamp"` // milliseconds since the epoch
+	Step      int64   `json:"step"`
+}
+
+// Status of a run.
+type Status string
+
+// The states that a run of ours goes through.
+const (
+	StatusRunning  Status = "RUNNING"
+	StatusFinished Status = "FINISHED"
+	StatusFailed   Status = "FAILED"
+)
+
+// Experiment is a named set of runs.
+type Experiment struct {
+	ID      string `json:"experiment_id"`
+	Name    string `json:"name"`
+	Deleted bool   `json:"-"` // soft-deleted: it takes no runs until it is restored
+}
+
+// NewRun is what a run has from its creation.
+type NewRun struct {
+	ExperimentID string     `json:"experiment_id"`
+	Name         string     `json:"run_name,omitempty"`
+	User         string     `json:"user_id,omitempty"`
+	StartTime    int64      `json:"start_time"` // milliseconds since the epoch
+	Tags         []KeyValue `json:"tags,omitempty"`
+}
+
+// FoundRun is a run as a search returns it.
+type FoundRun struct {
+	ID     string
+	Status Status
+	Tags   []KeyValue
+}
+
+// Tag returns the value of a tag, or nothing.
+func (r FoundRun) Tag(key string) string {
+	for _, tag := range r.Tags {
+		if tag.Key == key {
+			return tag.Value
+		}
+	}
+	return ""
+}
+
+// ExperimentByName returns the experiment of that name, deleted or not; an Error with IsNotFound if there is none.
+func (c *Client) ExperimentByName(ctx context.Context, name string) (Experiment, error) {
+	var out struct {
+		Experiment struct {
+			Experiment
+			LifecycleStage string `json:"lifecycle_stage"`
+		} `json:"experiment"`
+	}
+	err := c.do(ctx, opFindExperiment, http.MethodGet, "?experiment_name="+url.QueryEscape(name), nil, &out)
+	found := out.Experiment.Experiment
+	found.Deleted = out.Experiment.LifecycleStage == "deleted"
+	return found, err
+}
+
+// CreateExperiment creates an experiment and returns its id; an Error with IsAlreadyExists if the name is taken, by a
+// deleted experiment too.
+func (c *Client) CreateExperiment(ctx context.Context, name string, tags []KeyValue) (string, error) {
+	in := struct {
+		Name string     `json:"name"`
+		Tags []KeyValue `json:"tags,omitempty"`
+	}{name, tags}
+	var out struct {
+		ID string `json:"experiment_id"`
+	}
+	err := c.post(ctx, opCreateExperiment, in, &out)
+	return out.ID, err
+}
+
+// RestoreExperiment makes a deleted experiment active again, with its runs.
+func (c *Client) RestoreExperiment(ctx context.Context, id string) error {
+	in := struct {
+		ID string `json:"experiment_id"`
+	}{id}
+	return c.post(ctx, opRestoreExperiment, in, nil)
+}
+
+// CreateRun creates a run in the state RUNNING and returns its id. The call is not idempotent: after an error of the
+// class OutcomeUnknown the run may exist, now or a little later.
+func (c *Client) CreateRun(ctx context.Context, run NewRun) (string, error) {
+	var out struct {
+		Run struct {
+			Info struct {
+				ID string `json:"run_id"`
+			} `json:"info"`
+		} `json:"run"`
+	}
+	err := c.post(ctx, opCreateRun, run, &out)
+	if err == nil && out.Run.Info.ID == "" {
+		err = &Error{Op: opCreateRun.doing, Class: OutcomeUnknown, Status: http.StatusOK, Hint: hintNotMLflow}
+	}
+	return out.Run.Info.ID, err
+}
+
+// LogBatch writes a run's params and metrics in one transaction. Writing the same values again changes nothing.
+func (c *Client) LogBatch(ctx context.Context, runID string, params []KeyValue, metrics []Metric) error {
+	in := struct {
+		RunID   string     `json:"run_id"`
+		Params  []KeyValue `json:"params,omitempty"`
+		Metrics []Metric   `json:"metrics,omitempty"`
+	}{runID, params, metrics}
+	return c.post(ctx, opLogBatch, in, nil)
+}
+
+// UpdateRun ends a run: its final state and its end, in milliseconds since the epoch.
+func (c *Client) UpdateRun(ctx context.Context, runID string, status Status, endTime int64) error {
+	in := struct {
+		RunID   string `json:"run_id"`
+		Status  Status `json:"status"`
+		EndTime int64  `json:"end_time"`
+	}{runID, status, endTime}
+	return c.post(ctx, opUpdateRun, in, nil)
+}
+
+// DeleteRun marks a run as deleted.
+func (c *Client) DeleteRun(ctx context.Context, runID string) error {
+	in := struct {
+		RunID string `json:"run_id"`
+	}{runID}
+	return c.post(ctx, opDeleteRun, in, nil)
+}
+
+// RunsByTag returns the active runs of an experiment that carry the tag, at most 100.
+func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string) ([]FoundRun, error) {
+	in := struct {
+		ExperimentIDs []string `json:"experiment_ids"`
+		Filter        string   `json:"filter"`
+		MaxResults    int      `json:"max_results"`
+	}{[]string{experimentID}, fmt.Sprintf("tags.`%s` = '%s'", key, value), 100}
+	var out struct {
+		Runs []struct {
+			Info struct {
+				ID     string `json:"run_id"`
+				Status Status `json:"status"`
+			} `json:"info"`
+			Data struct {
+				Tags []KeyValue `json:"tags"`
+			} `json:"data"`
+		} `json:"runs"`
+	}
+	if err := c.post(ctx, opSearchRuns, in, &out); err != nil {
+		return nil, err
+	}
+	runs := make([]FoundRun, len(out.Runs))
+	for i, r := range out.Runs {
+		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Tags: r.Data.Tags}
+	}
+	return runs, nil
+}
+
+// post sends in as JSON and reads the answer into out, which may be nil.
+func (c *Client) post(ctx context.Context, op operation, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return &Error{Op: op.doing, Class: Permanent, err: err}
+	}
+	return c.do(ctx, op, http.MethodPost, "", body, out)
+}
+
+func (c *Client) do(ctx context.Context, op operation, method, query string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.api+op.path+query, bytes.NewReader(body))
+	if err != nil {
+		return &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", err: err}
+	}
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.workspace != "" {
+		req.Header.Set("X-MLFLOW-WORKSPACE", c.workspace)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return noAnswer(op, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return noAnswer(op, err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return refused(op, resp, answer)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer, out); err != nil {
+		// A proxy's login page, for example. The parser's error could quote the answer, so it is left out.
+		return &Error{Op: op.doing, Class: op.unanswered, Status: resp.StatusCode, Hint: hintNotMLflow}
+	}
+	return nil
+}

@@ -1,0 +1,176 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tracking
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Class says what to do after an error.
+type Class int
+
+const (
+	// Retryable: nothing was written that matters, the same call may succeed later.
+	Retryable Class = iota
+	// Permanent: the server will never take this call.
+	Permanent
+	// OutcomeUnknown: the call is not idempotent and may have been carried out, or may still be; look before repeating it.
+	OutcomeUnknown
+)
+
+// Error is a failed call. Its text has no value that was sent, because MLflow's own messages quote params and tags.
+type Error struct {
+	Op         string        // what was being done, such as "creating run"
+	Class      Class         // what to do
+	Status     int           // HTTP status, 0 without an answer
+	Code       string        // MLflow's error_code, if the answer had one
+	Hint       string        // what to change, empty if nothing is known
+	RetryAfter time.Duration // how long the server asks to wait, 0 if it does not
+	Gone       bool          // the experiment or run named in the call is deleted or does not exist
+	err        error         // the transport's error
+}
+
+// Error names the operation, the answer and what to change.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Status != 0 {
+		fmt.Fprintf(&b, ": HTTP %d", e.Status)
+		if e.Code != "" {
+			b.WriteString(" " + e.Code)
+		}
+	}
+	if e.err != nil {
+		fmt.Fprintf(&b, ": %v", e.err)
+	}
+	if e.Hint != "" {
+		fmt.Fprintf(&b, " (%s)", e.Hint)
+	}
+	return b.String()
+}
+
+// Unwrap returns the transport's error.
+func (e *Error) Unwrap() error { return e.err }
+
+// IsNotFound reports whether err says that the thing asked for does not exist.
+func IsNotFound(err error) bool { return hasCode(err, "RESOURCE_DOES_NOT_EXIST") }
+
+// IsAlreadyExists reports whether err says that the name is taken.
+func IsAlreadyExists(err error) bool { return hasCode(err, "RESOURCE_ALREADY_EXISTS") }
+
+func hasCode(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// operation is a call of the API.
+type operation struct {
+	path       string
+	doing      string
+	unanswered Class // of an error that does not say whether the call was carried out
+}
+
+var (
+	opFindExperiment    = operation{"experiments/get-by-name", "looking up experiment", Retryable}
+	opCreateExperiment  = operation{"experiments/create", "creating experiment", Retryable} // a second create says so
+	opRestoreExperiment = operation{"experiments/restore", "restoring experiment", Retryable}
+	opCreateRun         = operation{"runs/create", "creating run", OutcomeUnknown}
+	opLogBatch          = operation{"runs/log-batch", "logging params and metrics", Retryable}
+	opUpdateRun         = operation{"runs/update", "finishing run", Retryable}
+	opDeleteRun         = operation{"runs/delete", "deleting run", Retryable}
+	opSearchRuns        = operation{"runs/search", "searching runs", Retryable}
+)
+
+// noAnswer is the error of a call that got no complete answer. A connection that was never made carried nothing out.
+func noAnswer(op operation, err error) *Error {
+	class := op.unanswered
+	var dial *net.OpError
+	if errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect") {
+		class = Retryable
+	}
+	return &Error{Op: op.doing, Class: class, err: err}
+}
+
+const (
+	hintNotMLflow = "the answer is not MLflow's: `endpoint` must be the address of the MLflow server itself, without a path that the server does not have"
+	hintLogin     = "MLflow asks for credentials: set `auth` to a basicauth, bearertokenauth or oauth2client extension"
+	hintRights    = "the user may not do this: give it the right to create experiments and to edit them"
+	hintHost      = "MLflow's host check refuses this address: start the server with --allowed-hosts naming the host of `endpoint`"
+	hintWorkspace = "`workspace` names no workspace of this server"
+	hintTooLarge  = "a proxy before MLflow refuses bodies of this size: raise its limit"
+)
+
+// A rule tells one kind of refusal from the others. The first that fits decides; a zero condition fits everything.
+type rule struct {
+	status  int    // HTTP status
+	code    string // MLflow's error_code; anyCode fits an answer that has one
+	message string // in the answer
+	class   Class
+	gone    bool
+	hint    string
+}
+
+const anyCode = "*"
+
+func (r rule) fits(status int, code, message string) bool {
+	return r.status == status && strings.Contains(message, r.message) &&
+		(r.code == "" || r.code == code || r.code == anyCode && code != "")
+}
+
+var rules = []rule{
+	{status: 400, message: "must be in the 'active' state", class: Retryable, gone: true},
+	{status: 400, code: anyCode, class: Permanent},
+	{status: 400, class: Retryable, hint: hintNotMLflow},
+	{status: 401, class: Retryable, hint: hintLogin},
+	{status: 403, message: "Invalid Host header", class: Retryable, hint: hintHost},
+	{status: 403, class: Retryable, hint: hintRights},
+	{status: 404, message: "Workspace", code: "RESOURCE_DOES_NOT_EXIST", class: Retryable, hint: hintWorkspace},
+	{status: 404, code: "RESOURCE_DOES_NOT_EXIST", class: Retryable, gone: true},
+	{status: 404, class: Retryable, hint: hintNotMLflow},
+	{status: 405, class: Retryable, hint: hintNotMLflow},
+	{status: 413, class: Permanent, hint: hintTooLarge},
+	{status: 408, class: Retryable},
+	{status: 429, class: Retryable},
+}
+
+// refused is the error of a call that was answered with anything but 200. What no rule covers, such as a 5xx or a
+// redirect, does not say whether the call was carried out.
+func refused(op operation, resp *http.Response, answer []byte) *Error {
+	var body struct {
+		Code    string `json:"error_code"`
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(answer, &body) != nil {
+		body.Message = string(answer) // plain text or HTML
+	}
+	e := &Error{
+		Op: op.doing, Class: op.unanswered, Status: resp.StatusCode, Code: body.Code,
+		RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+	for _, r := range rules {
+		if r.fits(resp.StatusCode, body.Code, body.Message) {
+			e.Class, e.Gone, e.Hint = r.class, r.gone, r.hint
+			break
+		}
+	}
+	return e
+}
+
+// retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3).
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil && date.After(now) {
+		return date.Sub(now)
+	}
+	return 0
+}
