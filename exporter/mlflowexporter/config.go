@@ -1,0 +1,226 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configretry"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/exporter/exporterhelper"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/confkeys"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+)
+
+// Config of the exporter.
+type Config struct {
+	// ClientConfig is how to reach MLflow. Endpoint is the server's address; if it is empty, http://mlflow:5000 is used.
+	// Compression is refused: MLflow's server reads no compressed body.
+	ClientConfig confighttp.ClientConfig `mapstructure:",squash"`
+	// Workspace is the MLflow workspace to write to. If it is empty, the server's default is used.
+	Workspace string `mapstructure:"workspace"`
+
+	Persona    PersonaConfig    `mapstructure:"persona"`
+	Experiment ExperimentConfig `mapstructure:"experiment"`
+	Runs       RunsConfig       `mapstructure:"runs"`
+	Content    ContentConfig    `mapstructure:"content"`
+
+	// MaxConcurrency is how many runs the exporter writes at the same time, over all of its queue's consumers.
+	MaxConcurrency int `mapstructure:"max_concurrency"`
+
+	// QueueConfig is the queue before the exporter. With `storage` it survives restarts and crashes.
+	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
+	// RetryConfig is how spans that were not written are tried again. Its MaxElapsedTime is 0 by default: never give up.
+	RetryConfig configretry.BackOffConfig `mapstructure:"retry_on_failure"`
+
+	_ struct{}
+}
+
+// PersonaConfig is where a call's persona is found.
+type PersonaConfig struct {
+	// Attributes that name the persona, the first that is set wins: on the span, then its scope, then its resource.
+	Attributes []string `mapstructure:"attributes"`
+	// Default is the persona of a call that names none.
+	Default string `mapstructure:"default"`
+
+	_ struct{}
+}
+
+// ExperimentConfig is which experiment a run belongs to.
+type ExperimentConfig struct {
+	// Name is the template of the experiment's name. If it is empty, {persona_id}_{date} is used.
+	Name string `mapstructure:"name"`
+	// Timezone is the IANA name of the time zone that {date} and {month} are in.
+	Timezone string `mapstructure:"timezone"`
+	// OnDeleted says what to do where the experiment was deleted in MLflow: "restore" it, or "reject" its runs.
+	OnDeleted OnDeleted `mapstructure:"on_deleted"`
+
+	_ struct{}
+}
+
+// OnDeleted says what to do where an experiment was deleted in MLflow.
+type OnDeleted string
+
+// What to do where an experiment was deleted in MLflow.
+const (
+	OnDeletedRestore OnDeleted = "restore"
+	OnDeletedReject  OnDeleted = "reject"
+)
+
+// RunsConfig is which calls become runs, and what the runs look like.
+type RunsConfig struct {
+	// Name is the template of a run's name.
+	Name string `mapstructure:"name"`
+	// Operations are the values of gen_ai.operation.name that become runs.
+	Operations []string `mapstructure:"operations"`
+	// MaxValueLength is the greatest length of a prompt or response, in Unicode code points. Longer ones keep their head
+	// and tail around a marker. MLflow itself keeps no more than 6000.
+	MaxValueLength int `mapstructure:"max_value_length"`
+
+	_ struct{}
+}
+
+// ContentConfig is how much of prompts and responses is written.
+type ContentConfig struct {
+	// Mode is "full", "hash" or "off".
+	Mode string `mapstructure:"mode"`
+
+	_ struct{}
+}
+
+// modelOperations are the operations that call a model.
+var modelOperations = []string{
+	semconv.OperationChat, semconv.OperationTextCompletion, semconv.OperationGenerateContent, semconv.OperationEmbeddings,
+}
+
+const (
+	defaultEndpoint       = "http://mlflow:5000"
+	defaultExperimentName = "{persona_id}_{date}"
+	defaultRunName        = "{model} · {prompt}"
+	// On a server with two cores, more than eight at a time only makes each of them wait longer.
+	defaultMaxConcurrency = 8
+)
+
+func createDefaultConfig() component.Config {
+	client := confighttp.NewDefaultClientConfig()
+	client.Endpoint = defaultEndpoint
+	client.Timeout = 30 * time.Second // SQLite makes a writer wait up to 20 s for its lock
+	client.MaxIdleConnsPerHost = 2 * defaultMaxConcurrency
+	retry := configretry.NewDefaultBackOffConfig()
+	retry.MaxElapsedTime = 0
+	return &Config{
+		ClientConfig: client,
+		Persona:      PersonaConfig{Attributes: slices.Clone(genai.DefaultPersonaAttributes), Default: "unknown"},
+		Experiment:   ExperimentConfig{Name: defaultExperimentName, Timezone: "UTC", OnDeleted: OnDeletedRestore},
+		Runs: RunsConfig{
+			Name:           defaultRunName,
+			Operations:     slices.Clone(modelOperations),
+			MaxValueLength: run.MaxParam,
+		},
+		Content:        ContentConfig{Mode: string(run.ContentFull)},
+		MaxConcurrency: defaultMaxConcurrency,
+		QueueConfig:    configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
+		RetryConfig:    retry,
+	}
+}
+
+// Unmarshal refuses unknown keys, which confighttp.ClientConfig would let pass, and turns empty values into defaults, so
+// that an environment variable that is not set has the same effect as a key that is not there.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	if err := confkeys.Check(conf, c); err != nil {
+		return err
+	}
+	if err := conf.Unmarshal(c, confmap.WithIgnoreUnused()); err != nil {
+		return err
+	}
+	if c.Experiment.Name == "" {
+		c.Experiment.Name = defaultExperimentName
+	}
+	if c.ClientConfig.Endpoint == "" {
+		c.ClientConfig.Endpoint = defaultEndpoint
+	}
+	return nil
+}
+
+// Validate reports everything that is wrong with the config at once.
+func (c *Config) Validate() error {
+	var errs []error
+	if u, err := url.Parse(c.ClientConfig.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		errs = append(errs, errors.New("`endpoint` must be the URL of an MLflow server, such as "+defaultEndpoint))
+	}
+	if c.ClientConfig.Compression.IsCompressed() {
+		errs = append(errs, errors.New("`compression` must be left out: MLflow reads no compressed requests"))
+	}
+	if c.Persona.Default == "" {
+		errs = append(errs, errors.New("`persona::default` must not be empty: it names the experiment of calls without a persona"))
+	}
+	if _, err := c.builder(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Experiment.OnDeleted != OnDeletedRestore && c.Experiment.OnDeleted != OnDeletedReject {
+		errs = append(errs, fmt.Errorf("`experiment::on_deleted` is %q; allowed are %q and %q", c.Experiment.OnDeleted, OnDeletedRestore, OnDeletedReject))
+	}
+	if len(c.Runs.Operations) == 0 {
+		errs = append(errs, errors.New("`runs::operations` must name at least one operation, such as chat"))
+	}
+	if c.MaxConcurrency < 1 {
+		errs = append(errs, errors.New("`max_concurrency` must be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+// minValueLength leaves room for something on both sides of the marker of a cut.
+const minValueLength = 100
+
+// builder makes what the config says about runs.
+func (c *Config) builder() (*run.Builder, error) {
+	var errs []error
+	fail := func(key string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("`%s`: %w", key, err))
+		}
+	}
+	experiment, err := run.ParseTemplate(c.Experiment.Name, run.ExperimentVariables)
+	fail("experiment::name", err)
+	name, err := run.ParseTemplate(c.Runs.Name, run.RunVariables)
+	fail("runs::name", err)
+	location, err := time.LoadLocation(c.Experiment.Timezone)
+	if err != nil {
+		fail("experiment::timezone", fmt.Errorf("%q is no IANA time zone, such as UTC or Europe/Berlin", c.Experiment.Timezone))
+	}
+	content := run.Content(c.Content.Mode)
+	if !slices.Contains(run.Contents, content) {
+		fail("content::mode", fmt.Errorf("%q is no mode; allowed are %s", c.Content.Mode, quoted(run.Contents)))
+	}
+	if c.Runs.MaxValueLength < minValueLength || c.Runs.MaxValueLength > run.MaxParam {
+		fail("runs::max_value_length", fmt.Errorf("must be between %d and %d", minValueLength, run.MaxParam))
+	}
+	return &run.Builder{
+		PersonaDefault: c.Persona.Default,
+		ExperimentName: experiment,
+		Name:           name,
+		Location:       location,
+		Content:        content,
+		MaxValue:       c.Runs.MaxValueLength,
+	}, errors.Join(errs...)
+}
+
+func quoted[S ~string](values []S) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprintf("%q", v)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,93 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
+)
+
+// load returns the config of that name in testdata/config.yaml, and why it is refused.
+func load(t *testing.T, name string) (*Config, error) {
+	file, err := confmaptest.LoadConf("testdata/config.yaml")
+	require.NoError(t, err)
+	sub, err := file.Sub(component.NewIDWithName(metadata.Type, name).String())
+	require.NoError(t, err)
+	config := createDefaultConfig().(*Config)
+	if err := sub.Unmarshal(config); err != nil {
+		return nil, err
+	}
+	return config, confmap.Validate(config)
+}
+
+func TestConfig(t *testing.T) {
+	defaults := createDefaultConfig().(*Config)
+	assert.Equal(t, "http://mlflow:5000", defaults.ClientConfig.Endpoint)
+	assert.Equal(t, "{persona_id}_{date}", defaults.Experiment.Name)
+	assert.Zero(t, defaults.RetryConfig.MaxElapsedTime, "spans are never given up")
+
+	everything := createDefaultConfig().(*Config)
+	everything.ClientConfig.Endpoint = "https://mlflow.example.com/base"
+	everything.ClientConfig.Timeout = 10 * time.Second
+	everything.ClientConfig.Headers = configopaque.MapList{{Name: "X-Team", Value: "personas"}}
+	everything.ClientConfig.TLS.InsecureSkipVerify = true
+	everything.Workspace = "team-a"
+	everything.Persona = PersonaConfig{Attributes: []string{"bot.name", "persona.id"}, Default: "nobody"}
+	everything.Experiment = ExperimentConfig{
+		Name: "{service.name}/{persona_id}_{month}", Timezone: "Europe/Berlin", OnDeleted: OnDeletedReject,
+	}
+	everything.Runs = RunsConfig{Name: "{persona_id} {operation} {time}", Operations: []string{"chat", "execute_tool"}, MaxValueLength: 500}
+	everything.Content.Mode = "hash"
+	everything.MaxConcurrency = 4
+	everything.QueueConfig.Get().QueueSize = 7
+	everything.QueueConfig.Get().NumConsumers = 2
+	everything.RetryConfig.MaxElapsedTime = time.Hour
+
+	for name, want := range map[string]*Config{"": defaults, "empty_means_default": defaults, "everything": everything} {
+		t.Run(name, func(t *testing.T) {
+			got, err := load(t, name)
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+}
+
+func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
+	for name, problems := range map[string][]string{
+		"unknown_key":                  {"`endpont`", "endpoint", "max_concurrency", "sending_queue"},
+		"unknown_key_in_http_settings": {"`tls::insecur`", "insecure", "ca_file"},
+		"unknown_key_in_queue":         {"`sending_queue::size`", "queue_size"},
+		"unknown_key_in_section":       {"`experiment::tz`", "timezone"},
+		"everything_wrong": {
+			"`endpoint` must be the URL of an MLflow server, such as http://mlflow:5000",
+			"`compression` must be left out",
+			"`persona::default` must not be empty",
+			"`experiment::name`: \"{persona}_{date}\" has the unknown variable {persona}; allowed are {persona_id}, {date}",
+			"`experiment::timezone`: \"Mars/Olympus\" is no IANA time zone",
+			"`experiment::on_deleted` is \"ignore\"; allowed are \"restore\" and \"reject\"",
+			"`runs::name`: \"{model\" has a { without }",
+			"`runs::operations` must name at least one operation",
+			"`runs::max_value_length`: must be between 100 and 6000",
+			"`content::mode`: \"some\" is no mode; allowed are \"full\", \"hash\", \"off\"",
+			"`max_concurrency` must be at least 1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load(t, name)
+			require.Error(t, err)
+			for _, problem := range problems {
+				assert.ErrorContains(t, err, problem)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+)
+
+// maxExperiments is how many experiments' ids are remembered. One that falls out costs a look-up when it is used again.
+const maxExperiments = 10_000
+
+var errExperimentDeleted = errors.New("the experiment was deleted in MLflow and `experiment::on_deleted` is reject")
+
+// experiments knows the ids of experiments and creates those that do not exist. It is safe for concurrent use; however
+// many spans ask for a new experiment at the same time, MLflow is asked once.
+type experiments struct {
+	client    *tracking.Client
+	onDeleted OnDeleted
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+
+	ids     *lru.Cache[string, string] // name → id
+	flights singleflight.Group
+}
+
+func newExperiments(client *tracking.Client, onDeleted OnDeleted, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *experiments {
+	ids, _ := lru.New[string, string](maxExperiments) // fails for a size below one only
+	return &experiments{client: client, onDeleted: onDeleted, telemetry: telemetry, logger: logger, ids: ids}
+}
+
+// id returns the id of an active experiment of that name, which it creates or restores where needed.
+func (e *experiments) id(ctx context.Context, experiment run.Experiment) (string, error) {
+	if id, ok := e.ids.Get(experiment.Name); ok {
+		return id, nil
+	}
+	// The first caller's context does not end the call for the others; the HTTP client's timeout bounds it.
+	id, err, _ := e.flights.Do(experiment.Name, func() (any, error) {
+		id, err := e.resolve(context.WithoutCancel(ctx), experiment)
+		if err == nil {
+			e.ids.Add(experiment.Name, id)
+		}
+		return id, err
+	})
+	if err != nil {
+		return "", fmt.Errorf("experiment %q: %w", experiment.Name, err)
+	}
+	return id.(string), nil
+}
+
+// forget drops a name whose id proved wrong: deleted while in use, or another server's.
+func (e *experiments) forget(name string) { e.ids.Remove(name) }
+
+func (e *experiments) resolve(ctx context.Context, experiment run.Experiment) (string, error) {
+	found, err := e.client.ExperimentByName(ctx, experiment.Name)
+	if tracking.IsNotFound(err) {
+		id, err := e.client.CreateExperiment(ctx, experiment.Name, keyValues(experiment.Tags))
+		if err == nil {
+			e.telemetry.MlflowExperimentsCreated.Add(ctx, 1)
+			e.logger.Info("Created experiment", zap.String("experiment", experiment.Name), zap.String("experiment_id", id))
+			return id, nil
+		}
+		if !tracking.IsAlreadyExists(err) {
+			return "", err
+		}
+		// Another collector was faster.
+		if found, err = e.client.ExperimentByName(ctx, experiment.Name); err != nil {
+			return "", err
+		}
+	} else if err != nil {
+		return "", err
+	}
+	if found.Deleted {
+		if e.onDeleted == OnDeletedReject {
+			return "", errExperimentDeleted
+		}
+		if err := e.client.RestoreExperiment(ctx, found.ID); err != nil {
+			return "", err
+		}
+		e.logger.Warn("Restored experiment that was deleted in MLflow while calls for it still arrive",
+			zap.String("experiment", experiment.Name), zap.String("experiment_id", found.ID))
+	}
+	return found.ID, nil
+}
+
+func keyValues(pairs []run.Pair) []tracking.KeyValue {
+	values := make([]tracking.KeyValue, len(pairs))
+	for i, p := range pairs {
+		values[i] = tracking.KeyValue(p)
+	}
+	return values
+}

@@ -1,0 +1,401 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadatatest"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/trackingtest"
+)
+
+// bench is an exporter without queue and retry before a fake MLflow.
+type bench struct {
+	*mlflowExporter
+	fake      *trackingtest.Fake
+	telemetry *componenttest.Telemetry
+	logs      *observer.ObservedLogs
+}
+
+func newBench(t *testing.T, change func(*Config)) *bench {
+	b := &bench{fake: trackingtest.NewFake(), telemetry: componenttest.NewTelemetry()}
+	config := createDefaultConfig().(*Config)
+	config.ClientConfig.Endpoint = b.fake.URL
+	if change != nil {
+		change(config)
+	}
+	require.NoError(t, config.Validate())
+	core, logs := observer.New(zap.DebugLevel)
+	b.logs = logs
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = b.telemetry.NewTelemetrySettings()
+	set.Logger = zap.New(core)
+	b.start(t, set, config)
+	t.Cleanup(func() {
+		require.NoError(t, b.shutdown(context.Background()))
+		b.fake.Close()
+		require.NoError(t, b.telemetry.Shutdown(context.Background()))
+	})
+	return b
+}
+
+func (b *bench) start(t *testing.T, set exporter.Settings, config *Config) {
+	e, err := newExporter(set, config)
+	require.NoError(t, err)
+	require.NoError(t, e.start(t.Context(), componenttest.NewNopHost()))
+	e.started = time.Now().Add(-time.Hour) // spans that end now are new
+	b.mlflowExporter = e
+}
+
+// failed returns the spans that come again because of err, by their ids.
+func failed(t *testing.T, err error) []string {
+	var again consumererror.Traces
+	require.ErrorAs(t, err, &again)
+	var ids []string
+	for _, resource := range again.Data().ResourceSpans().All() {
+		for _, scope := range resource.ScopeSpans().All() {
+			for _, span := range scope.Spans().All() {
+				ids = append(ids, span.SpanID().String())
+			}
+		}
+	}
+	return ids
+}
+
+// llmCalls are n calls of each persona, a resource each.
+func llmCalls(n int, personas ...string) ptrace.Traces {
+	traces := ptrace.NewTraces()
+	for p, persona := range personas {
+		resource := traces.ResourceSpans().AppendEmpty()
+		resource.Resource().Attributes().PutStr(semconv.ServiceName, "persona-bot")
+		scope := resource.ScopeSpans().AppendEmpty()
+		for i := range n {
+			span := scope.Spans().AppendEmpty()
+			span.SetTraceID([16]byte{byte(p + 1), byte(i + 1)})
+			span.SetSpanID([8]byte{byte(p + 1), byte(i + 1)})
+			span.SetStartTimestamp(pcommon.NewTimestampFromTime(time.Now().Add(-time.Second)))
+			span.SetEndTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+			a := span.Attributes()
+			a.PutStr(semconv.GenAIOperationName, semconv.OperationChat)
+			a.PutStr(semconv.GenAIRequestModel, "gpt-4o")
+			a.PutStr(semconv.PersonaID, persona)
+			a.PutInt(semconv.GenAIUsageInputTokens, 10)
+			a.PutInt(semconv.GenAIUsageOutputTokens, int64(i))
+			a.PutStr(semconv.GenAIInputMessages, `[{"role":"user","parts":[{"type":"text","content":"What is 2+2?"}]}]`)
+			a.PutStr(semconv.GenAIOutputMessages, `[{"role":"assistant","parts":[{"type":"text","content":"4"}]}]`)
+		}
+	}
+	return traces
+}
+
+// requireWritten requires one finished run with all its values for each of the calls.
+func requireWritten(t *testing.T, fake *trackingtest.Fake, n int) {
+	t.Helper()
+	runs := fake.Runs()
+	spans := make(map[string]bool)
+	for _, r := range runs {
+		spans[r.Tags["otel.trace_id"]+r.Tags["otel.span_id"]] = true
+		assert.Equal(t, "FINISHED", r.Status)
+		assert.NotZero(t, r.End)
+		assert.Equal(t, "What is 2+2?", r.Params["prompt"])
+		assert.Equal(t, "4", r.Params["response"])
+		assert.InDelta(t, 10, r.Metrics["prompt_tokens"], 0)
+	}
+	assert.Len(t, runs, n)
+	assert.Len(t, spans, n, "a span has two runs")
+}
+
+func count(n int64, attributes ...attribute.KeyValue) []metricdata.DataPoint[int64] {
+	return []metricdata.DataPoint[int64]{{Value: n, Attributes: attribute.NewSet(attributes...)}}
+}
+
+func TestCallsBecomeRunsOfTheirPersonaAndDay(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, b.push(t.Context(), llmCalls(3, "tech_educator", "viral_content_creator")))
+	requireWritten(t, b.fake, 6)
+
+	today := time.Now().UTC().Format(time.DateOnly)
+	byName := make(map[string]trackingtest.Experiment)
+	for _, e := range b.fake.Experiments() {
+		byName[e.Name] = e
+	}
+	require.Len(t, byName, 2)
+	for _, persona := range []string{"tech_educator", "viral_content_creator"} {
+		e := byName[persona+"_"+today]
+		assert.Equal(t, persona, e.Tags["persona_id"])
+		assert.Equal(t, today, e.Tags["date"])
+		for _, r := range b.fake.Runs() {
+			assert.Equal(t, r.ExperimentID == e.ID, r.Tags["persona_id"] == persona)
+		}
+	}
+	assert.Equal(t, 2, b.fake.Calls("experiments/get-by-name"), "each experiment is resolved once")
+	assert.Equal(t, 2, b.fake.Calls("experiments/create"))
+	assert.Zero(t, b.fake.Calls("runs/search"), "no look-up on the normal path")
+	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(6), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualMlflowExperimentsCreated(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
+}
+
+func TestOtherSpansAreSkippedAndCounted(t *testing.T) {
+	b := newBench(t, nil)
+	traces := llmCalls(1, "tech_educator")
+	spans := traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	spans.AppendEmpty().SetName("GET /")
+	spans.AppendEmpty().Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationInvokeAgent)
+	spans.AppendEmpty().Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationExecuteTool)
+	require.NoError(t, b.push(t.Context(), traces))
+	requireWritten(t, b.fake, 1)
+	metadatatest.AssertEqualMlflowSpansSkipped(t, b.telemetry, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("reason", "not_genai"))},
+		{Value: 2, Attributes: attribute.NewSet(attribute.String("reason", "operation"))},
+	}, metricdatatest.IgnoreTimestamp())
+}
+
+// TestEveryFaultIsHealedByRetrying makes each call of a run fail in each way, once for each run, and retries what comes
+// back until nothing does.
+func TestEveryFaultIsHealedByRetrying(t *testing.T) {
+	faults := map[string]trackingtest.Fault{
+		"lost answer": {LoseAnswer: true},
+		"lost call":   {LoseCall: true},
+		"401":         {Status: http.StatusUnauthorized},
+		"403":         {Status: http.StatusForbidden},
+		"404":         {Status: http.StatusNotFound},
+		"408":         {Status: http.StatusRequestTimeout},
+		"429":         {Status: http.StatusTooManyRequests},
+		"500":         {Status: http.StatusInternalServerError},
+		"502":         {Status: http.StatusBadGateway},
+		"503":         {Status: http.StatusServiceUnavailable},
+		"504":         {Status: http.StatusGatewayTimeout},
+	}
+	calls := []string{"experiments/get-by-name", "experiments/create", "runs/create", "runs/log-batch", "runs/update"}
+	for name, fault := range faults {
+		for _, at := range calls {
+			t.Run(name+" at "+at, func(t *testing.T) {
+				b := newBench(t, nil)
+				left := 4
+				b.fake.SetFault(func(call string) trackingtest.Fault {
+					if call != at || left == 0 {
+						return trackingtest.Fault{}
+					}
+					left--
+					return fault
+				})
+				batch := llmCalls(5, "tech_educator")
+				attempts := 0
+				for ; batch.SpanCount() > 0; attempts++ {
+					require.Less(t, attempts, 10)
+					err := b.push(t.Context(), batch)
+					if err == nil {
+						break
+					}
+					var again consumererror.Traces
+					require.ErrorAs(t, err, &again)
+					assert.False(t, consumererror.IsPermanent(err))
+					batch = again.Data()
+				}
+				assert.Positive(t, attempts)
+				requireWritten(t, b.fake, 5)
+				assert.Len(t, b.fake.Experiments(), 1)
+			})
+		}
+	}
+}
+
+func TestOnlyWhatFailedComesAgain(t *testing.T) {
+	b := newBench(t, nil)
+	n := 0
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/create" {
+			if n++; n <= 2 {
+				return trackingtest.Fault{Status: http.StatusServiceUnavailable, RetryAfter: "7"}
+			}
+		}
+		return trackingtest.Fault{}
+	})
+	err := b.push(t.Context(), llmCalls(2, "tech_educator", "viral_content_creator"))
+	require.Error(t, err)
+	assert.Len(t, failed(t, err), 2)
+	assert.Len(t, b.fake.Runs(), 2)
+	assert.Contains(t, fmt.Sprintf("%+v", err), "7s", "Retry-After is handed to the retry")
+}
+
+func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
+	b := newBench(t, nil)
+	batch := llmCalls(3, "tech_educator")
+	require.NoError(t, b.push(t.Context(), batch))
+
+	// One run of the earlier process is only begun.
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		return trackingtest.Fault{LoseCall: call == "runs/log-batch"}
+	})
+	half := llmCalls(4, "tech_educator")
+	half.ResourceSpans().At(0).ScopeSpans().At(0).Spans().RemoveIf(func(span ptrace.Span) bool {
+		return !strings.HasPrefix(span.SpanID().String(), "0104")
+	})
+	require.Error(t, b.push(t.Context(), half))
+	b.fake.SetFault(nil)
+
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = b.mlflowExporter.settings
+	b.start(t, set, b.config)
+	b.started = time.Now() // a new process, that gets all of it again
+	require.NoError(t, b.push(t.Context(), batch))
+	require.NoError(t, b.push(t.Context(), half))
+	requireWritten(t, b.fake, 4)
+	metadatatest.AssertEqualMlflowRunsFound(t, b.telemetry, count(3), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
+}
+
+func TestDeletedExperimentIsRestored(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	b.fake.DeleteExperiment(b.fake.Experiments()[0].Name)
+
+	batch := llmCalls(2, "tech_educator") // the first of them is written already
+	batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans().RemoveIf(func(span ptrace.Span) bool {
+		return strings.HasPrefix(span.SpanID().String(), "0101")
+	})
+	err := b.push(t.Context(), batch)
+	require.Error(t, err, "the id that is remembered is not active")
+	assert.False(t, consumererror.IsPermanent(err))
+	require.NoError(t, b.push(t.Context(), batch))
+	requireWritten(t, b.fake, 2)
+	assert.Equal(t, 1, b.logs.FilterMessageSnippet("Restored experiment").Len())
+}
+
+func TestDeletedExperimentIsRejectedWhereConfigured(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Experiment.OnDeleted = OnDeletedReject })
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	b.fake.DeleteExperiment(b.fake.Experiments()[0].Name)
+	require.Error(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator", "viral_content_creator")), "the rest of the batch goes on")
+	assert.Len(t, b.fake.Runs(), 2)
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(1, attribute.String("reason", "experiment_deleted")), metricdatatest.IgnoreTimestamp())
+}
+
+func TestLostRaceForAnExperimentIsNoError(t *testing.T) {
+	b := newBench(t, nil)
+	raced := false
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "experiments/create" && !raced {
+			raced = true
+			return trackingtest.Fault{LoseAnswer: true} // created, as another collector would have
+		}
+		return trackingtest.Fault{}
+	})
+	require.Error(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	assert.Len(t, b.fake.Experiments(), 1)
+}
+
+func TestRefusedRunIsRejectedAndItsBatchGoesOn(t *testing.T) {
+	const secret = "What is 2+2?"
+	b := newBench(t, func(c *Config) { c.MaxConcurrency = 1 })
+	n := 0
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/log-batch" {
+			if n++; n == 2 {
+				return trackingtest.Fault{Status: http.StatusRequestEntityTooLarge}
+			}
+		}
+		return trackingtest.Fault{}
+	})
+	require.NoError(t, b.push(t.Context(), llmCalls(3, "tech_educator")))
+	requireWritten(t, b.fake, 2)
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(1, attribute.String("reason", "refused")), metricdatatest.IgnoreTimestamp())
+	entries := b.logs.FilterMessage("No run is written for this LLM call").All()
+	require.Len(t, entries, 1)
+	assert.Contains(t, entries[0].ContextMap(), "span_id")
+	for _, entry := range b.logs.All() {
+		assert.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), secret)
+	}
+}
+
+func TestOutageIsLoggedOnce(t *testing.T) {
+	b := newBench(t, nil)
+	b.fake.SetFault(func(string) trackingtest.Fault { return trackingtest.Fault{Status: http.StatusUnauthorized} })
+	for range 5 {
+		require.Error(t, b.push(t.Context(), llmCalls(3, "tech_educator", "viral_content_creator")))
+	}
+	warnings := b.logs.FilterLevelExact(zap.WarnLevel).All()
+	require.Len(t, warnings, 1)
+	assert.Contains(t, fmt.Sprint(warnings[0].ContextMap()["error"]), "set `auth` to")
+
+	b.fake.SetFault(nil)
+	for range 2 {
+		require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	}
+	assert.Equal(t, 1, b.logs.FilterMessage("Runs can be written again").Len())
+}
+
+func TestConcurrencyIsLimitedOverAllPushes(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.MaxConcurrency = 2 })
+	var now, most atomic.Int64
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: &countingTransport{base: transport, now: &now, most: &most}}
+	b.writer = newWriter(tracking.NewClient(client, b.fake.URL, ""))
+	done := make(chan error)
+	for range 3 {
+		go func() { done <- b.push(t.Context(), llmCalls(10, "tech_educator")) }()
+	}
+	for range 3 {
+		require.NoError(t, <-done)
+	}
+	assert.LessOrEqual(t, most.Load(), int64(2))
+}
+
+type countingTransport struct {
+	base      http.RoundTripper
+	now, most *atomic.Int64
+}
+
+func (c *countingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	n := c.now.Add(1)
+	defer c.now.Add(-1)
+	for {
+		most := c.most.Load()
+		if n <= most || c.most.CompareAndSwap(most, n) {
+			return c.base.RoundTrip(req)
+		}
+	}
+}
+
+func TestCancelledPushKeepsItsSpans(t *testing.T) {
+	b := newBench(t, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := b.push(ctx, llmCalls(3, "tech_educator"))
+	require.True(t, errors.Is(err, context.Canceled), "%v", err)
+	ids := failed(t, err)
+	slices.Sort(ids)
+	assert.Equal(t, []string{"0101000000000000", "0102000000000000", "0103000000000000"}, ids)
+}

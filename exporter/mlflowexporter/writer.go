@@ -1,0 +1,168 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"context"
+	"errors"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+)
+
+// writer gets each run written once. A run goes through the states below in their order; whatever call fails, the next
+// attempt goes on from the state that was reached.
+//
+//	unknown ──▶ absent ──▶ created ──▶ logged ──▶ finished
+//	   └──────────found──────▲───────────────────────▲
+//
+// Only the step from absent to created is not idempotent. When its outcome is unknown the run goes back to unknown, and
+// is looked for before it is created again.
+type writer struct {
+	client *tracking.Client
+	// unfinished holds the runs whose last attempt failed. Their spans are waiting to be retried, so there are never more
+	// of them than the consumers of the queue hold; the bound is for configurations that give up on spans.
+	unfinished *lru.Cache[key, progress]
+}
+
+// key identifies a span.
+type key struct {
+	trace pcommon.TraceID
+	span  pcommon.SpanID
+}
+
+// progress is how far the writing of a run has come.
+type progress struct {
+	state state
+	runID string // from created on
+	found bool   // the run was finished before this attempt
+}
+
+type state int
+
+const (
+	unknown  state = iota // the run may exist
+	absent                // the run does not exist
+	created               // it exists, with its tags
+	logged                // it has its params and metrics
+	finished              // it has its status and its end
+)
+
+// maxUnfinished bounds what is remembered about runs that are not finished.
+const maxUnfinished = 100_000
+
+func newWriter(client *tracking.Client) *writer {
+	unfinished, _ := lru.New[key, progress](maxUnfinished) // fails for a size below one only
+	return &writer{client: client, unfinished: unfinished}
+}
+
+// write writes the run of a span, or what an earlier attempt has left to do of it. If mayExist is true, the span may have
+// been written before this process could know. It reports whether the run was found, finished by an earlier attempt.
+func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentID string, r *run.Run) (found bool, err error) {
+	p, ok := w.unfinished.Get(span)
+	if !ok && !mayExist {
+		p.state = absent
+	}
+	for p.state != finished {
+		if err := w.step(ctx, &p, span, experimentID, r); err != nil {
+			w.settle(ctx, span, p, err)
+			return false, err
+		}
+	}
+	w.unfinished.Remove(span)
+	return p.found, nil
+}
+
+// step makes one call and moves p to the state that it reached.
+func (w *writer) step(ctx context.Context, p *progress, span key, experimentID string, r *run.Run) error {
+	switch p.state {
+	case unknown:
+		return w.look(ctx, p, span, experimentID)
+	case absent:
+		id, err := w.client.CreateRun(ctx, tracking.NewRun{
+			ExperimentID: experimentID, Name: r.Name, User: r.User, StartTime: r.Start, Tags: keyValues(r.Tags),
+		})
+		if err != nil {
+			if class(err) == tracking.OutcomeUnknown {
+				p.state = unknown
+			}
+			return err
+		}
+		p.state, p.runID = created, id
+	case created:
+		if err := w.client.LogBatch(ctx, p.runID, keyValues(r.Params), metricValues(r)); err != nil {
+			return err
+		}
+		p.state = logged
+	case logged:
+		status := tracking.StatusFinished
+		if r.Failed {
+			status = tracking.StatusFailed
+		}
+		if err := w.client.UpdateRun(ctx, p.runID, status, r.End); err != nil {
+			return err
+		}
+		p.state = finished
+	case finished:
+	}
+	return nil
+}
+
+// look searches the run of a span that may have been written before.
+func (w *writer) look(ctx context.Context, p *progress, span key, experimentID string) error {
+	runs, err := w.client.RunsByTag(ctx, experimentID, run.TagSpanID, span.span.String())
+	if err != nil {
+		return err
+	}
+	p.state = absent
+	for _, r := range runs {
+		if r.Tag(run.TagTraceID) != span.trace.String() {
+			continue
+		}
+		p.runID, p.state = r.ID, created
+		if p.found = r.Status != tracking.StatusRunning; p.found {
+			p.state = finished
+		}
+		break
+	}
+	return nil
+}
+
+// settle remembers how far a run has come after an error.
+func (w *writer) settle(ctx context.Context, span key, p progress, err error) {
+	var refusal *tracking.Error
+	switch {
+	case errors.As(err, &refusal) && refusal.Gone:
+		// The experiment or the run was deleted. A restored experiment may bring the run back.
+		p = progress{state: unknown}
+	case class(err) == tracking.Permanent:
+		w.unfinished.Remove(span)
+		if p.runID != "" {
+			// A rejected call leaves no half-written run. If this fails too, the run stays, visibly unfinished.
+			_ = w.client.DeleteRun(ctx, p.runID)
+		}
+		return
+	}
+	w.unfinished.Add(span, p)
+}
+
+func metricValues(r *run.Run) []tracking.Metric {
+	values := make([]tracking.Metric, len(r.Metrics))
+	for i, m := range r.Metrics {
+		values[i] = tracking.Metric{Key: m.Key, Value: m.Value, Timestamp: r.End}
+	}
+	return values
+}
+
+// class is what to do after err; errors that are not MLflow's, such as a cancelled context, are retryable.
+func class(err error) tracking.Class {
+	var e *tracking.Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return tracking.Retryable
+}
