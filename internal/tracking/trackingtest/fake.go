@@ -62,8 +62,8 @@ func NewFake() *Fake {
 	return f
 }
 
-// SetFault sets what goes wrong from now on; fault is asked for every call, by its path below /api/2.0/mlflow/. Nil is
-// nothing.
+// SetFault sets what goes wrong from now on; fault is asked for every call, by its path below /api/2.0/mlflow/, one at a
+// time, and must not use the Fake. Nil is nothing.
 func (f *Fake) SetFault(fault func(call string) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/trackingtest"
 )
 
@@ -17,4 +18,8 @@ func TestFakeConforms(t *testing.T) {
 	fake := trackingtest.NewFake()
 	t.Cleanup(fake.Close)
 	trackingtest.Suite(t, fake.URL)
+}
+
+func TestMLflowConforms(t *testing.T) {
+	trackingtest.Suite(t, testbed.SharedMLflow(t))
 }
