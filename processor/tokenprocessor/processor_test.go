@@ -1,0 +1,252 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tokenprocessor
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/golden"
+	"github.com/open-telemetry/opentelemetry-collector-contrib/pkg/pdatatest/ptracetest"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
+	"github.com/otelcol-mlflow/otelcol-mlflow/processor/tokenprocessor/internal/metadatatest"
+)
+
+var update = flag.Bool("update", false, "write what the processor makes of the input to the expected golden files")
+
+// The names of the spans in testdata say what happens to them.
+func TestSpans(t *testing.T) {
+	for name, configure := range map[string]func(*Config){
+		"default":        func(*Config) {},
+		"zeros_reported": func(c *Config) { c.ZeroUsage = genai.ZeroUsageReported },
+		"models": func(c *Config) {
+			c.Models = map[string]string{"prod-chat": "gpt-4o", "legacy-chat": "cl100k_base", "gpt-4": "gpt-5-mini"}
+		},
+		"fallback": func(c *Config) { c.FallbackEncoding = tiktoken.O200kBase },
+		"persona":  func(c *Config) { c.Persona = PersonaConfig{Attributes: []string{"bot"}, Default: "nobody"} },
+		"too_long": func(c *Config) { c.MaxContentBytes = len("What is 2+2?2 + 2 = 4") - 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := createDefaultConfig().(*Config)
+			configure(config)
+			require.NoError(t, config.Validate())
+			got := process(t, config, readTraces(t, name, "input.yaml"))
+
+			expected := filepath.Join("testdata", name, "expected.yaml")
+			if *update {
+				require.NoError(t, golden.WriteTraces(t, expected, got))
+			}
+			require.NoError(t, ptracetest.CompareTraces(readTraces(t, name, "expected.yaml"), got))
+		})
+	}
+}
+
+func TestTelemetrySaysWhatWasFilledAndWhatNot(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, telemetry.Shutdown(t.Context())) }()
+	p, err := NewFactory().CreateTraces(t.Context(), metadatatest.NewSettings(telemetry), createDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, p.ConsumeTraces(t.Context(), readTraces(t, "default", "input.yaml")))
+
+	point := func(side, key, value string, n int64) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{
+			Attributes: attribute.NewSet(attribute.String("side", side), attribute.String(key, value)),
+			Value:      n,
+		}
+	}
+	metadatatest.AssertEqualTokenCountsFilled(t, telemetry, []metricdata.DataPoint[int64]{
+		point("input", "source", "counted", 7),
+		point("output", "source", "counted", 2),
+		point("output", "source", "partial", 2),
+	}, metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualTokenCountsMissing(t, telemetry, []metricdata.DataPoint[int64]{
+		point("input", "reason", "failed", 1),
+		point("output", "reason", "failed", 1),
+		point("input", "reason", "no_content", 1),
+		point("output", "reason", "no_content", 1),
+		point("input", "reason", "operation", 1),
+		point("output", "reason", "reasoning", 2),
+		point("input", "reason", "tools", 1),
+		point("output", "reason", "tools", 1),
+		point("input", "reason", "unknown_model", 2),
+		point("output", "reason", "unknown_model", 2),
+	}, metricdatatest.IgnoreTimestamp())
+}
+
+// brokenCounter is a bug.
+type brokenCounter struct{}
+
+func (brokenCounter) Count(text string) (int, error) { panic(text) }
+
+func TestBugCostsNoSpan(t *testing.T) {
+	for name, counter := range map[string]func(tiktoken.Encoding) (framing.Counter, error){
+		"panic": func(tiktoken.Encoding) (framing.Counter, error) { return brokenCounter{}, nil },
+		"error": func(tiktoken.Encoding) (framing.Counter, error) { return nil, errors.New("no vocabulary") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			telemetry := componenttest.NewTelemetry()
+			defer func() { require.NoError(t, telemetry.Shutdown(t.Context())) }()
+			core, logs := observer.New(zap.DebugLevel)
+			set := metadatatest.NewSettings(telemetry)
+			set.Logger = zap.New(core)
+			p, err := newProcessor(set, createDefaultConfig().(*Config))
+			require.NoError(t, err)
+			p.counter = counter
+
+			traces := ptrace.NewTraces()
+			spans := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+			chat("a secret", "another secret").CopyTo(spans.AppendEmpty())
+			reported(chat("a secret", "another secret")).CopyTo(spans.AppendEmpty())
+			want := ptrace.NewTraces()
+			traces.CopyTo(want)
+			want.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(1).Attributes().PutStr(semconv.PersonaID, "unknown")
+
+			got, err := p.processTraces(t.Context(), traces)
+			require.NoError(t, err)
+			require.NoError(t, ptracetest.CompareTraces(want, got))
+			require.Equal(t, 1, logs.Len())
+			require.NotContains(t, fmt.Sprint(logs.All()[0]), "secret")
+			metadatatest.AssertEqualTokenSpansFailed(t, telemetry, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
+		})
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	processortest.VerifyShutdown(t, NewFactory(), createDefaultConfig())
+}
+
+func FuzzProcessor(f *testing.F) {
+	for _, name := range []string{"default", "models", "fallback"} {
+		traces, err := golden.ReadTraces(filepath.Join("testdata", name, "input.yaml"))
+		require.NoError(f, err)
+		for _, span := range traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().All() {
+			seed := ptrace.NewTraces()
+			span.CopyTo(seed.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+			document, err := (&ptrace.JSONMarshaler{}).MarshalTraces(seed)
+			require.NoError(f, err)
+			f.Add(document)
+		}
+	}
+	config := createDefaultConfig().(*Config)
+	config.FallbackEncoding = tiktoken.O200kBase
+	core, logs := observer.New(zap.ErrorLevel)
+	set := processortest.NewNopSettings(NewFactory().Type())
+	set.Logger = zap.New(core)
+	p, err := newProcessor(set, config)
+	require.NoError(f, err)
+
+	f.Fuzz(func(t *testing.T, document []byte) {
+		traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(document)
+		if err != nil {
+			return
+		}
+		spans := traces.SpanCount()
+		once, err := p.processTraces(t.Context(), traces)
+		require.NoError(t, err)
+		require.Equal(t, spans, once.SpanCount())
+
+		twice := ptrace.NewTraces()
+		once.CopyTo(twice)
+		twice, err = p.processTraces(t.Context(), twice)
+		require.NoError(t, err)
+		require.Equal(t, once, twice, "a second processor has nothing to do")
+		require.Empty(t, logs.TakeAll(), "no failure is logged")
+	})
+}
+
+func BenchmarkProcessor(b *testing.B) {
+	p, err := newProcessor(processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig().(*Config))
+	require.NoError(b, err)
+	for _, benchmark := range []struct {
+		name string
+		span ptrace.Span
+	}{
+		{"reported", reported(chat(prose(2<<10), prose(2<<10)))},
+		{"filled/1KB", chat(prose(512), prose(512))},
+		{"filled/4KB", chat(prose(2<<10), prose(2<<10))},
+		{"filled/64KB", chat(prose(32<<10), prose(32<<10))},
+	} {
+		b.Run(benchmark.name, func(b *testing.B) {
+			traces := ptrace.NewTraces()
+			span := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			benchmark.span.CopyTo(span)
+			span.Attributes().PutStr(semconv.PersonaID, "tech_educator")
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := p.processTraces(b.Context(), traces); err != nil {
+					b.Fatal(err)
+				}
+				if _, filled := span.Attributes().Get(semconv.TokenInputSource); filled {
+					span.Attributes().Remove(semconv.GenAIUsageInputTokens)
+					span.Attributes().Remove(semconv.GenAIUsageOutputTokens)
+				}
+			}
+		})
+	}
+}
+
+func process(t *testing.T, config *Config, traces ptrace.Traces) ptrace.Traces {
+	t.Helper()
+	sink := &consumertest.TracesSink{}
+	p, err := NewFactory().CreateTraces(t.Context(), processortest.NewNopSettings(NewFactory().Type()), config, sink)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, p.ConsumeTraces(t.Context(), traces))
+	require.NoError(t, p.Shutdown(t.Context()))
+	require.Len(t, sink.AllTraces(), 1)
+	return sink.AllTraces()[0]
+}
+
+func readTraces(t *testing.T, name ...string) ptrace.Traces {
+	t.Helper()
+	traces, err := golden.ReadTraces(filepath.Join(append([]string{"testdata"}, name...)...))
+	require.NoError(t, err)
+	return traces
+}
+
+// chat is the span of a call without usage.
+func chat(question, answer string) ptrace.Span {
+	span := ptrace.NewSpan()
+	attributes := span.Attributes()
+	attributes.PutStr(semconv.GenAIOperationName, semconv.OperationChat)
+	attributes.PutStr(semconv.GenAIProviderName, semconv.ProviderOpenAI)
+	attributes.PutStr(semconv.GenAIRequestModel, "gpt-4o-mini")
+	attributes.PutStr(semconv.GenAIResponseModel, "gpt-4o-mini-2024-07-18")
+	attributes.PutStr(semconv.GenAIInputMessages, messages("user", question))
+	attributes.PutStr(semconv.GenAIOutputMessages, messages("assistant", answer))
+	return span
+}
+
+func reported(span ptrace.Span) ptrace.Span {
+	span.Attributes().PutInt(semconv.GenAIUsageInputTokens, 9)
+	span.Attributes().PutInt(semconv.GenAIUsageOutputTokens, 2)
+	return span
+}
+
+func messages(role, text string) string {
+	return fmt.Sprintf(`[{"role":%q,"parts":[{"type":"text","content":%q}]}]`, role, text)
+}
+
+func prose(size int) string {
+	const sentence = "The committee met on Tuesday to discuss the proposal, and nobody could agree on what had been decided. "
+	return strings.Repeat(sentence, size/len(sentence)+1)[:size]
+}
