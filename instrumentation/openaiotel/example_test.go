@@ -1,0 +1,160 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package openaiotel_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
+)
+
+func ExampleMiddleware() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := openai.NewClient(
+		option.WithAPIKey("sk-…"),
+		option.WithBaseURL(server.URL),
+		option.WithMiddleware(openaiotel.Middleware(openaiotel.WithTracerProvider(provider))),
+	)
+	completion, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{
+		Model:    openai.ChatModelGPT5_4Mini,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 2+2?")},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(completion.Choices[0].Message.Content)
+	printSpans(spans)
+	// Output:
+	// It is 4, née "four" 😀.
+	// chat gpt-5.4-mini: 24 tokens in, 9 out
+}
+
+func ExampleNewTransport() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := &http.Client{Transport: openaiotel.NewTransport(http.DefaultTransport, openaiotel.WithTracerProvider(provider))}
+	defer client.CloseIdleConnections()
+	res, err := client.Post(server.URL+"/chat/completions", "application/json",
+		strings.NewReader(`{"model":"gpt-5.4-mini","messages":[{"role":"user","content":"What is 2+2?"}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	printSpans(spans)
+	// Output:
+	// chat gpt-5.4-mini: 24 tokens in, 9 out
+}
+
+func ExampleWithPersona() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := openai.NewClient(
+		option.WithAPIKey("sk-…"),
+		option.WithBaseURL(server.URL),
+		option.WithMiddleware(openaiotel.Middleware(openaiotel.WithTracerProvider(provider))),
+	)
+	ctx := openaiotel.WithPersona(context.Background(), "tech_educator")
+	_, err := client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{Model: openai.ChatModelGPT5_4Mini})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	printAttribute(spans, "persona.id")
+	// Output:
+	// persona.id: tech_educator
+}
+
+func ExampleWithContent() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := openai.NewClient(
+		option.WithAPIKey("sk-…"),
+		option.WithBaseURL(server.URL),
+		option.WithMiddleware(openaiotel.Middleware(
+			openaiotel.WithTracerProvider(provider),
+			openaiotel.WithContent(openaiotel.ContentSpan),
+		)),
+	)
+	_, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{
+		Model:    openai.ChatModelGPT5_4Mini,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 2+2?")},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	printAttribute(spans, "gen_ai.input.messages")
+	// Output:
+	// gen_ai.input.messages: [{"role":"user","parts":[{"type":"text","content":"What is 2+2?"}]}]
+}
+
+func ExampleWithProvider() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := openai.NewClient(
+		option.WithAPIKey("sk-…"),
+		option.WithBaseURL(server.URL),
+		option.WithMiddleware(openaiotel.Middleware(
+			openaiotel.WithTracerProvider(provider),
+			openaiotel.WithProvider("deepseek"),
+		)),
+	)
+	_, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{Model: "deepseek-chat"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	printAttribute(spans, "gen_ai.provider.name")
+	// Output:
+	// gen_ai.provider.name: deepseek
+}
+
+// exampleEnvironment stands in for OpenAI and for the tracing pipeline of an application.
+func exampleEnvironment() (*httptest.Server, *sdktrace.TracerProvider, *tracetest.SpanRecorder) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, plainAnswer)
+	}))
+	spans := tracetest.NewSpanRecorder()
+	return server, sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)), spans
+}
+
+func printSpans(spans *tracetest.SpanRecorder) {
+	for _, s := range spans.Ended() {
+		values := make(map[string]string)
+		for _, a := range s.Attributes() {
+			values[string(a.Key)] = a.Value.String()
+		}
+		fmt.Printf("%s: %s tokens in, %s out\n", s.Name(), values["gen_ai.usage.input_tokens"], values["gen_ai.usage.output_tokens"])
+	}
+}
+
+func printAttribute(spans *tracetest.SpanRecorder, key string) {
+	for _, s := range spans.Ended() {
+		for _, a := range s.Attributes() {
+			if string(a.Key) == key {
+				fmt.Printf("%s: %s\n", key, a.Value.String())
+			}
+		}
+	}
+}
