@@ -37,6 +37,12 @@ type Config struct {
 	Runs       RunsConfig       `mapstructure:"runs"`
 	Content    ContentConfig    `mapstructure:"content"`
 
+	// Dedupe says which spans are looked for in MLflow before they are written: "auto", those that an earlier process may
+	// have written, or "always", for spans that may come twice or to several collectors.
+	Dedupe Dedupe `mapstructure:"dedupe"`
+	// ReconcileAfter is when a span that may come to have two runs is looked at again. It should be longer than MLflow
+	// takes to carry out a request that it has accepted.
+	ReconcileAfter time.Duration `mapstructure:"reconcile_after"`
 	// MaxConcurrency is how many runs the exporter writes at the same time, over all of its queue's consumers.
 	MaxConcurrency int `mapstructure:"max_concurrency"`
 
@@ -64,6 +70,9 @@ type ExperimentConfig struct {
 	Name string `mapstructure:"name"`
 	// Timezone is the IANA name of the time zone that {date} and {month} are in.
 	Timezone string `mapstructure:"timezone"`
+	// MaxPerDay is how many experiments the spans of one day may have. Further personas' runs go to the experiment of the
+	// default persona.
+	MaxPerDay int `mapstructure:"max_per_day"`
 	// OnDeleted says what to do where the experiment was deleted in MLflow: "restore" it, or "reject" its runs.
 	OnDeleted OnDeleted `mapstructure:"on_deleted"`
 
@@ -77,6 +86,15 @@ type OnDeleted string
 const (
 	OnDeletedRestore OnDeleted = "restore"
 	OnDeletedReject  OnDeleted = "reject"
+)
+
+// Dedupe says which spans are looked for in MLflow before they are written.
+type Dedupe string
+
+// Which spans are looked for in MLflow before they are written.
+const (
+	DedupeAuto   Dedupe = "auto"
+	DedupeAlways Dedupe = "always"
 )
 
 // RunsConfig is which calls become runs, and what the runs look like.
@@ -123,13 +141,15 @@ func createDefaultConfig() component.Config {
 	return &Config{
 		ClientConfig: client,
 		Persona:      PersonaConfig{Attributes: slices.Clone(genai.DefaultPersonaAttributes), Default: "unknown"},
-		Experiment:   ExperimentConfig{Name: defaultExperimentName, Timezone: "UTC", OnDeleted: OnDeletedRestore},
+		Experiment:   ExperimentConfig{Name: defaultExperimentName, Timezone: "UTC", MaxPerDay: 200, OnDeleted: OnDeletedRestore},
 		Runs: RunsConfig{
 			Name:           defaultRunName,
 			Operations:     slices.Clone(modelOperations),
 			MaxValueLength: run.MaxParam,
 		},
 		Content:        ContentConfig{Mode: string(run.ContentFull)},
+		Dedupe:         DedupeAuto,
+		ReconcileAfter: 2 * time.Minute, // MLflow's own clients wait so long for an answer
 		MaxConcurrency: defaultMaxConcurrency,
 		QueueConfig:    configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
 		RetryConfig:    retry,
@@ -171,6 +191,15 @@ func (c *Config) Validate() error {
 	}
 	if c.Experiment.OnDeleted != OnDeletedRestore && c.Experiment.OnDeleted != OnDeletedReject {
 		errs = append(errs, fmt.Errorf("`experiment::on_deleted` is %q; allowed are %q and %q", c.Experiment.OnDeleted, OnDeletedRestore, OnDeletedReject))
+	}
+	if c.Experiment.MaxPerDay < 1 {
+		errs = append(errs, errors.New("`experiment::max_per_day` must be at least 1"))
+	}
+	if c.Dedupe != DedupeAuto && c.Dedupe != DedupeAlways {
+		errs = append(errs, fmt.Errorf("`dedupe` is %q; allowed are %q and %q", c.Dedupe, DedupeAuto, DedupeAlways))
+	}
+	if c.ReconcileAfter < time.Second {
+		errs = append(errs, errors.New("`reconcile_after` must be at least 1s"))
 	}
 	if len(c.Runs.Operations) == 0 {
 		errs = append(errs, errors.New("`runs::operations` must name at least one operation, such as chat"))

@@ -44,10 +44,12 @@ func TestConfig(t *testing.T) {
 	everything.Workspace = "team-a"
 	everything.Persona = PersonaConfig{Attributes: []string{"bot.name", "persona.id"}, Default: "nobody"}
 	everything.Experiment = ExperimentConfig{
-		Name: "{service.name}/{persona_id}_{month}", Timezone: "Europe/Berlin", OnDeleted: OnDeletedReject,
+		Name: "{service.name}/{persona_id}_{month}", Timezone: "Europe/Berlin", MaxPerDay: 50, OnDeleted: OnDeletedReject,
 	}
 	everything.Runs = RunsConfig{Name: "{persona_id} {operation} {time}", Operations: []string{"chat", "execute_tool"}, MaxValueLength: 500}
 	everything.Content.Mode = "hash"
+	everything.Dedupe = DedupeAlways
+	everything.ReconcileAfter = 5 * time.Minute
 	everything.MaxConcurrency = 4
 	everything.QueueConfig.Get().QueueSize = 7
 	everything.QueueConfig.Get().NumConsumers = 2
@@ -79,6 +81,9 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 			"`runs::operations` must name at least one operation",
 			"`runs::max_value_length`: must be between 100 and 6000",
 			"`content::mode`: \"some\" is no mode; allowed are \"full\", \"hash\", \"off\"",
+			"`experiment::max_per_day` must be at least 1",
+			"`dedupe` is \"never\"; allowed are \"auto\" and \"always\"",
+			"`reconcile_after` must be at least 1s",
 			"`max_concurrency` must be at least 1",
 		},
 	} {

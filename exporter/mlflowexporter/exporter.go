@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exporterhelper"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -48,18 +49,21 @@ const (
 
 type mlflowExporter struct {
 	config    *Config
+	id        component.ID
 	settings  component.TelemetrySettings
 	telemetry *metadata.TelemetryBuilder
 	reader    *genai.Reader
 	builder   *run.Builder
 	slots     *semaphore.Weighted // one for each run that may be written at the same time
+	budget    *budget
+	overflow  sync.Once // logs that a day has too many experiments
 	health    health
 
 	// From start on.
 	started     time.Time
 	experiments *experiments
 	writer      *writer
-	idle        func() // closes connections that are not in use
+	stop        func(context.Context) error
 }
 
 func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error) {
@@ -73,36 +77,91 @@ func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error)
 	}
 	return &mlflowExporter{
 		config:    config,
+		id:        set.ID,
 		settings:  set.TelemetrySettings,
 		telemetry: telemetry,
 		reader:    genai.NewReader(genai.Options{PersonaAttributes: config.Persona.Attributes}),
 		builder:   builder,
 		slots:     semaphore.NewWeighted(int64(config.MaxConcurrency)),
+		budget:    newBudget(config.Experiment.MaxPerDay),
 		health:    health{logger: set.Logger},
 	}, nil
 }
 
-// start makes the HTTP client, which needs the host's extensions for authentication.
+// start makes what needs the host's extensions: the HTTP client, for authentication, and the memory of doubts.
 func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	httpClient, err := e.config.ClientConfig.ToClient(ctx, host.GetExtensions(), e.settings)
 	if err != nil {
 		return fmt.Errorf("making the HTTP client: %w", err)
 	}
+	store, err := e.storage(ctx, host)
+	if err != nil {
+		return fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
+	}
 	client := tracking.NewClient(httpClient, e.config.ClientConfig.Endpoint, e.config.Workspace)
+	doubts := newDoubts(client, e.config.ReconcileAfter, store, e.telemetry, e.settings.Logger)
+	if err := doubts.load(ctx); err != nil {
+		return errors.Join(fmt.Errorf("reading what an earlier process left to look at: %w", err), store.Close(ctx))
+	}
+	err = e.telemetry.RegisterMlflowDoubtsWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(doubts.waiting())
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, store.Close(ctx))
+	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
-	e.writer = newWriter(client)
-	e.idle = httpClient.CloseIdleConnections
+	e.writer = newWriter(client, doubts)
 	e.started = time.Now()
+
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	running.Go(func() { e.greet(background, client) })
+	running.Go(func() { doubts.run(background) })
+	e.stop = func(ctx context.Context) error {
+		cancel()
+		running.Wait()
+		httpClient.CloseIdleConnections()
+		return store.Close(ctx)
+	}
 	return nil
 }
 
-// shutdown is called when the queue is drained or stored; no push is under way.
-func (e *mlflowExporter) shutdown(context.Context) error {
-	if e.idle != nil {
-		e.idle()
+// storage returns the exporter's own part of the storage that its queue has, or one that forgets.
+func (e *mlflowExporter) storage(ctx context.Context, host component.Host) (storage.Client, error) {
+	queue := e.config.QueueConfig.Get()
+	if queue == nil || queue.StorageID == nil {
+		return storage.NewNopClient(), nil
 	}
-	e.telemetry.Shutdown()
-	return nil
+	extension, ok := host.GetExtensions()[*queue.StorageID].(storage.Extension)
+	if !ok {
+		return nil, fmt.Errorf("%s is no storage extension of this collector", queue.StorageID)
+	}
+	return extension.GetClient(ctx, component.KindExporter, e.id, "doubts")
+}
+
+// greet asks MLflow for its version, once, so that the log of a collector that just started says whether it can work.
+func (e *mlflowExporter) greet(ctx context.Context, client *tracking.Client) {
+	version, err := client.Version(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		e.settings.Logger.Warn("MLflow cannot be written to now; spans will wait until it can", zap.Error(err))
+	case tracking.TooOld(version):
+		e.settings.Logger.Warn("This MLflow is older than the oldest that is supported; upgrade it to "+tracking.OldestVersion+" or newer",
+			zap.String("version", version))
+	default:
+		e.settings.Logger.Info("MLflow can be written to", zap.String("version", version))
+	}
+}
+
+// shutdown is called when the queue is drained or stored; no push is under way.
+func (e *mlflowExporter) shutdown(ctx context.Context) error {
+	defer e.telemetry.Shutdown()
+	if e.stop == nil {
+		return nil
+	}
+	return e.stop(ctx)
 }
 
 // call is a span that becomes a run.
@@ -178,14 +237,14 @@ func (e *mlflowExporter) write(ctx context.Context, c *call) (err error) {
 			err = e.reject(ctx, c, rejectedInternal, errPanic)
 		}
 	}()
-	experiment := e.builder.Experiment(&c.Span)
+	experiment, overflowed := e.experiment(c)
 	experimentID, err := e.experiments.id(ctx, experiment)
 	if err == nil {
 		r := e.builder.Run(&c.Span)
 		var found bool
 		found, err = e.writer.write(ctx, key{trace: c.TraceID(), span: c.SpanID()}, e.mayExist(c), experimentID, &r)
 		if err == nil {
-			e.written(ctx, found)
+			e.written(ctx, found, overflowed)
 			return nil
 		}
 	}
@@ -202,12 +261,29 @@ func (e *mlflowExporter) write(ctx context.Context, c *call) (err error) {
 	return err
 }
 
-// mayExist reports whether an earlier process may have written the call's run.
-func (e *mlflowExporter) mayExist(c *call) bool {
-	return c.EndTimestamp().AsTime().Before(e.started.Add(maxClockSkew))
+// experiment is that of the call's persona and day, or of the default persona where the day has too many.
+func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflowed bool) {
+	experiment = e.builder.Experiment(&c.Span, e.builder.Persona(&c.Span))
+	if e.budget.allows(e.builder.Date(&c.Span), experiment.Name) {
+		return experiment, false
+	}
+	e.overflow.Do(func() {
+		e.settings.Logger.Warn("The day has as many experiments as `experiment::max_per_day` allows; "+
+			"the runs of further personas go to the experiment of `persona::default`",
+			zap.Int("max_per_day", e.config.Experiment.MaxPerDay), zap.String("first_experiment_refused", experiment.Name))
+	})
+	return e.builder.Experiment(&c.Span, e.config.Persona.Default), true
 }
 
-func (e *mlflowExporter) written(ctx context.Context, found bool) {
+// mayExist reports whether the call's run may have been written by an earlier process or another collector.
+func (e *mlflowExporter) mayExist(c *call) bool {
+	return e.config.Dedupe == DedupeAlways || c.EndTimestamp().AsTime().Before(e.started.Add(maxClockSkew))
+}
+
+func (e *mlflowExporter) written(ctx context.Context, found, overflowed bool) {
+	if overflowed {
+		e.telemetry.MlflowSpansOverflowed.Add(ctx, 1)
+	}
 	if found {
 		e.telemetry.MlflowRunsFound.Add(ctx, 1)
 	} else {

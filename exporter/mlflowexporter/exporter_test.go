@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
@@ -56,7 +57,7 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	set := exportertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = b.telemetry.NewTelemetrySettings()
 	set.Logger = zap.New(core)
-	b.start(t, set, config)
+	b.restart(t, set, config)
 	t.Cleanup(func() {
 		require.NoError(t, b.shutdown(context.Background()))
 		b.fake.Close()
@@ -65,7 +66,8 @@ func newBench(t *testing.T, change func(*Config)) *bench {
 	return b
 }
 
-func (b *bench) start(t *testing.T, set exporter.Settings, config *Config) {
+// restart makes a new exporter, as a new process would.
+func (b *bench) restart(t *testing.T, set exporter.Settings, config *Config) {
 	e, err := newExporter(set, config)
 	require.NoError(t, err)
 	require.NoError(t, e.start(t.Context(), componenttest.NewNopHost()))
@@ -262,7 +264,8 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 
 	set := exportertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = b.mlflowExporter.settings
-	b.start(t, set, b.config)
+	require.NoError(t, b.shutdown(t.Context()))
+	b.restart(t, set, b.config)
 	b.started = time.Now() // a new process, that gets all of it again
 	require.NoError(t, b.push(t.Context(), batch))
 	require.NoError(t, b.push(t.Context(), half))
@@ -345,7 +348,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	for range 5 {
 		require.Error(t, b.push(t.Context(), llmCalls(3, "tech_educator", "viral_content_creator")))
 	}
-	warnings := b.logs.FilterLevelExact(zap.WarnLevel).All()
+	warnings := b.logs.FilterMessageSnippet("Runs cannot be written now").All()
 	require.Len(t, warnings, 1)
 	assert.Contains(t, fmt.Sprint(warnings[0].ContextMap()["error"]), "set `auth` to")
 
@@ -362,7 +365,7 @@ func TestConcurrencyIsLimitedOverAllPushes(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: &countingTransport{base: transport, now: &now, most: &most}}
-	b.writer = newWriter(tracking.NewClient(client, b.fake.URL, ""))
+	b.writer.client = tracking.NewClient(client, b.fake.URL, "")
 	done := make(chan error)
 	for range 3 {
 		go func() { done <- b.push(t.Context(), llmCalls(10, "tech_educator")) }()
@@ -398,4 +401,135 @@ func TestCancelledPushKeepsItsSpans(t *testing.T) {
 	ids := failed(t, err)
 	slices.Sort(ids)
 	assert.Equal(t, []string{"0101000000000000", "0102000000000000", "0103000000000000"}, ids)
+}
+
+// slowCreate holds back one create until it is let go, as a server does that is busy for longer than the client waits.
+type slowCreate struct {
+	http.RoundTripper
+	held chan func()
+	once atomic.Bool
+}
+
+func (s *slowCreate) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(req.URL.Path, "runs/create") || !s.once.CompareAndSwap(false, true) {
+		return s.RoundTripper.RoundTrip(req)
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, err
+	}
+	late := req.Clone(context.Background())
+	late.Body = body
+	s.held <- func() {
+		if resp, err := s.RoundTripper.RoundTrip(late); err == nil {
+			_ = resp.Body.Close()
+		}
+	}
+	return nil, context.DeadlineExceeded
+}
+
+func TestCreateThatIsCarriedOutLateLeavesOneRun(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.ReconcileAfter = time.Second })
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	slow := &slowCreate{RoundTripper: transport, held: make(chan func(), 1)}
+	b.writer.client = tracking.NewClient(&http.Client{Transport: slow}, b.fake.URL, "")
+
+	batch := llmCalls(1, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	require.NoError(t, b.push(t.Context(), batch))
+	requireWritten(t, b.fake, 1)
+	(<-slow.held)()
+	require.Len(t, b.fake.Runs(), 2, "the late create made a second run")
+
+	require.Eventually(t, func() bool { return len(b.fake.Runs()) == 1 }, 10*time.Second, 10*time.Millisecond)
+	requireWritten(t, b.fake, 1)
+	metadatatest.AssertEqualMlflowRunsDeduplicated(t, b.telemetry, count(1), metricdatatest.IgnoreTimestamp())
+}
+
+func TestSpanSentToTwoCollectorsHasOneRun(t *testing.T) {
+	always := func(c *Config) { c.Dedupe, c.ReconcileAfter = DedupeAlways, time.Second }
+	b := newBench(t, always)
+	other := newBench(t, func(c *Config) { always(c); c.ClientConfig.Endpoint = b.fake.URL })
+
+	batch := llmCalls(10, "tech_educator")
+	done := make(chan error)
+	go func() { done <- other.push(t.Context(), batch) }()
+	require.NoError(t, b.push(t.Context(), batch))
+	require.NoError(t, <-done)
+	// Until all doubts are settled.
+	require.Eventually(t, func() bool {
+		return b.writer.doubts.waiting()+other.writer.doubts.waiting() == 0
+	}, 20*time.Second, 10*time.Millisecond)
+	requireWritten(t, b.fake, 10)
+}
+
+func TestDoubtsSurviveTheProcess(t *testing.T) {
+	b := newBench(t, nil)
+	store := &memory{values: make(map[string][]byte)}
+	first := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	span := key{trace: [16]byte{1, 2}, span: [8]byte{3}}
+	first.add(t.Context(), span, "7")
+
+	second := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	require.NoError(t, second.load(t.Context()))
+	assert.EqualValues(t, 1, second.waiting())
+	assert.Contains(t, second.open, span)
+	second.remove(t.Context(), span)
+
+	third := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	require.NoError(t, third.load(t.Context()))
+	assert.Zero(t, third.waiting())
+}
+
+func (b *bench) telemetryBuilder() *metadata.TelemetryBuilder { return b.mlflowExporter.telemetry }
+
+// memory is a storage for one test.
+type memory struct {
+	storage.Client
+	values map[string][]byte
+}
+
+func (m *memory) Set(_ context.Context, key string, value []byte) error {
+	m.values[key] = value
+	return nil
+}
+
+func (m *memory) Delete(_ context.Context, key string) error {
+	delete(m.values, key)
+	return nil
+}
+
+func (m *memory) Walk(_ context.Context, visit storage.WalkFunc) error {
+	for key, value := range m.values {
+		if _, err := visit(key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestTooManyPersonasShareTheDefaultExperiment(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Experiment.MaxPerDay, c.MaxConcurrency = 2, 1 })
+	require.NoError(t, b.push(t.Context(), llmCalls(2, "a", "b", "c", "d", "a")))
+	var names []string
+	for _, e := range b.fake.Experiments() {
+		names = append(names, strings.Split(e.Name, "_")[0])
+	}
+	slices.Sort(names)
+	assert.Len(t, names, 3)
+	assert.Equal(t, "unknown", names[2])
+	personas := make(map[string]int)
+	for _, r := range b.fake.Runs() {
+		assert.Equal(t, r.Tags["persona_id"], r.Params["persona_id"])
+		personas[r.Tags["persona_id"]]++
+	}
+	assert.Equal(t, map[string]int{"a": 4, "b": 2, "c": 2, "d": 2}, personas, "the persona itself is kept")
+	metadatatest.AssertEqualMlflowSpansOverflowed(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
+	assert.Equal(t, 1, b.logs.FilterMessageSnippet("max_per_day").Len())
+}
+
+func TestStartSaysWhetherMLflowCanBeWrittenTo(t *testing.T) {
+	b := newBench(t, nil)
+	require.Eventually(t, func() bool { return b.logs.FilterMessage("MLflow can be written to").Len() == 1 }, 10*time.Second, time.Millisecond)
 }

@@ -21,9 +21,11 @@ import (
 //	   └──────────found──────▲───────────────────────▲
 //
 // Only the step from absent to created is not idempotent. When its outcome is unknown the run goes back to unknown, and
-// is looked for before it is created again.
+// is looked for before it is created again; and because the first create may still be carried out, its span is looked at
+// again later (see doubts).
 type writer struct {
 	client *tracking.Client
+	doubts *doubts
 	// unfinished holds the runs whose last attempt failed. Their spans are waiting to be retried, so there are never more
 	// of them than the consumers of the queue hold; the bound is for configurations that give up on spans.
 	unfinished *lru.Cache[key, progress]
@@ -37,9 +39,10 @@ type key struct {
 
 // progress is how far the writing of a run has come.
 type progress struct {
-	state state
-	runID string // from created on
-	found bool   // the run was finished before this attempt
+	state  state
+	runID  string // from created on
+	looked bool   // absent is what a look-up said
+	found  bool   // the run was finished before this attempt
 }
 
 type state int
@@ -55,9 +58,9 @@ const (
 // maxUnfinished bounds what is remembered about runs that are not finished.
 const maxUnfinished = 100_000
 
-func newWriter(client *tracking.Client) *writer {
+func newWriter(client *tracking.Client, doubts *doubts) *writer {
 	unfinished, _ := lru.New[key, progress](maxUnfinished) // fails for a size below one only
-	return &writer{client: client, unfinished: unfinished}
+	return &writer{client: client, doubts: doubts, unfinished: unfinished}
 }
 
 // write writes the run of a span, or what an earlier attempt has left to do of it. If mayExist is true, the span may have
@@ -83,12 +86,16 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 	case unknown:
 		return w.look(ctx, p, span, experimentID)
 	case absent:
+		if p.looked {
+			w.doubts.add(ctx, span, experimentID)
+		}
 		id, err := w.client.CreateRun(ctx, tracking.NewRun{
 			ExperimentID: experimentID, Name: r.Name, User: r.User, StartTime: r.Start, Tags: keyValues(r.Tags),
 		})
 		if err != nil {
 			if class(err) == tracking.OutcomeUnknown {
 				p.state = unknown
+				w.doubts.add(ctx, span, experimentID)
 			}
 			return err
 		}
@@ -114,20 +121,16 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 
 // look searches the run of a span that may have been written before.
 func (w *writer) look(ctx context.Context, p *progress, span key, experimentID string) error {
-	runs, err := w.client.RunsByTag(ctx, experimentID, run.TagSpanID, span.span.String())
-	if err != nil {
+	runs, err := runsOf(ctx, w.client, experimentID, span)
+	switch {
+	case err != nil:
 		return err
-	}
-	p.state = absent
-	for _, r := range runs {
-		if r.Tag(run.TagTraceID) != span.trace.String() {
-			continue
-		}
-		p.runID, p.state = r.ID, created
-		if p.found = r.Status != tracking.StatusRunning; p.found {
-			p.state = finished
-		}
-		break
+	case len(runs) == 0:
+		p.state, p.looked = absent, true
+	case runs[0].Status == tracking.StatusRunning:
+		p.state, p.runID = created, runs[0].ID
+	default:
+		p.state, p.runID, p.found = finished, runs[0].ID, true
 	}
 	return nil
 }

@@ -20,14 +20,14 @@ const maxAnswer = 16 << 20
 // Client calls one MLflow server. It is safe for concurrent use.
 type Client struct {
 	http      *http.Client
-	api       string
+	endpoint  string
 	workspace string
 }
 
 // NewClient returns a client of the server at endpoint, such as http://mlflow:5000. Time limits, credentials and TLS are
 // the HTTP client's. The workspace is sent with every call; empty means the server's default.
 func NewClient(client *http.Client, endpoint, workspace string) *Client {
-	return &Client{http: client, api: strings.TrimRight(endpoint, "/") + "/api/2.0/mlflow/", workspace: workspace}
+	return &Client{http: client, endpoint: strings.TrimRight(endpoint, "/"), workspace: workspace}
 }
 
 // KeyValue is a param or a tag.
@@ -87,6 +87,31 @@ func (r FoundRun) Tag(key string) string {
 	return ""
 }
 
+// OldestVersion is the oldest MLflow that is supported.
+const OldestVersion = "3.7"
+
+// TooOld reports whether a version is older than OldestVersion. A version that cannot be read is not.
+func TooOld(version string) bool {
+	var major, minor int
+	if n, _ := fmt.Sscanf(version, "%d.%d", &major, &minor); n != 2 {
+		return false
+	}
+	return major < 3 || major == 3 && minor < 7
+}
+
+// Version returns the server's version, such as 3.17.2, after a call that shows that the API can be used: the version
+// alone is also told to clients whose every other call is refused.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	in := struct {
+		MaxResults int `json:"max_results"`
+	}{1}
+	if err := c.post(ctx, opCheck, in, nil); err != nil {
+		return "", err
+	}
+	version, err := c.do(ctx, opVersion, http.MethodGet, "", nil)
+	return strings.TrimSpace(string(version)), err
+}
+
 // ExperimentByName returns the experiment of that name, deleted or not; an Error with IsNotFound if there is none.
 func (c *Client) ExperimentByName(ctx context.Context, name string) (Experiment, error) {
 	var out struct {
@@ -95,7 +120,10 @@ func (c *Client) ExperimentByName(ctx context.Context, name string) (Experiment,
 			LifecycleStage string `json:"lifecycle_stage"`
 		} `json:"experiment"`
 	}
-	err := c.do(ctx, opFindExperiment, http.MethodGet, "?experiment_name="+url.QueryEscape(name), nil, &out)
+	answer, err := c.do(ctx, opFindExperiment, http.MethodGet, "?experiment_name="+url.QueryEscape(name), nil)
+	if err == nil {
+		err = decode(opFindExperiment, answer, &out)
+	}
 	found := out.Experiment.Experiment
 	found.Deleted = out.Experiment.LifecycleStage == "deleted"
 	return found, err
@@ -202,13 +230,27 @@ func (c *Client) post(ctx context.Context, op operation, in, out any) error {
 	if err != nil {
 		return &Error{Op: op.doing, Class: Permanent, err: err}
 	}
-	return c.do(ctx, op, http.MethodPost, "", body, out)
+	answer, err := c.do(ctx, op, http.MethodPost, "", body)
+	if err != nil || out == nil {
+		return err
+	}
+	return decode(op, answer, out)
 }
 
-func (c *Client) do(ctx context.Context, op operation, method, query string, body []byte, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.api+op.path+query, bytes.NewReader(body))
+// decode reads the answer to a call. One that cannot be read is a proxy's login page, for example; the parser's error could
+// quote it and is left out.
+func decode(op operation, answer []byte, out any) error {
+	if json.Unmarshal(answer, out) != nil {
+		return &Error{Op: op.doing, Class: op.unanswered, Status: http.StatusOK, Hint: hintNotMLflow}
+	}
+	return nil
+}
+
+// do makes a call and returns the body of its answer.
+func (c *Client) do(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+op.path+query, bytes.NewReader(body))
 	if err != nil {
-		return &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", err: err}
+		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", err: err}
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
@@ -218,22 +260,15 @@ func (c *Client) do(ctx context.Context, op operation, method, query string, bod
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return noAnswer(op, err)
+		return nil, noAnswer(op, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return noAnswer(op, err)
+		return nil, noAnswer(op, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return refused(op, resp, answer)
+		return nil, refused(op, resp, answer)
 	}
-	if out == nil {
-		return nil
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
-		// A proxy's login page, for example. The parser's error could quote the answer, so it is left out.
-		return &Error{Op: op.doing, Class: op.unanswered, Status: resp.StatusCode, Hint: hintNotMLflow}
-	}
-	return nil
+	return answer, nil
 }

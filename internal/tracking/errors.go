@@ -78,15 +78,19 @@ type operation struct {
 	unanswered Class // of an error that does not say whether the call was carried out
 }
 
+const api = "/api/2.0/mlflow/"
+
 var (
-	opFindExperiment    = operation{"experiments/get-by-name", "looking up experiment", Retryable}
-	opCreateExperiment  = operation{"experiments/create", "creating experiment", Retryable} // a second create says so
-	opRestoreExperiment = operation{"experiments/restore", "restoring experiment", Retryable}
-	opCreateRun         = operation{"runs/create", "creating run", OutcomeUnknown}
-	opLogBatch          = operation{"runs/log-batch", "logging params and metrics", Retryable}
-	opUpdateRun         = operation{"runs/update", "finishing run", Retryable}
-	opDeleteRun         = operation{"runs/delete", "deleting run", Retryable}
-	opSearchRuns        = operation{"runs/search", "searching runs", Retryable}
+	opCheck             = operation{api + "experiments/search", "reaching MLflow", Retryable}
+	opVersion           = operation{"/version", "asking for MLflow's version", Retryable}
+	opFindExperiment    = operation{api + "experiments/get-by-name", "looking up experiment", Retryable}
+	opCreateExperiment  = operation{api + "experiments/create", "creating experiment", Retryable} // a second create says so
+	opRestoreExperiment = operation{api + "experiments/restore", "restoring experiment", Retryable}
+	opCreateRun         = operation{api + "runs/create", "creating run", OutcomeUnknown}
+	opLogBatch          = operation{api + "runs/log-batch", "logging params and metrics", Retryable}
+	opUpdateRun         = operation{api + "runs/update", "finishing run", Retryable}
+	opDeleteRun         = operation{api + "runs/delete", "deleting run", Retryable}
+	opSearchRuns        = operation{api + "runs/search", "searching runs", Retryable}
 )
 
 // noAnswer is the error of a call that got no complete answer. A connection that was never made carried nothing out.

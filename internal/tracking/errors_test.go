@@ -81,3 +81,9 @@ func TestErrorText(t *testing.T) {
 	assert.EqualError(t, &Error{Op: "creating run", Status: 400, Code: "BAD_REQUEST"}, "creating run: HTTP 400 BAD_REQUEST")
 	assert.EqualError(t, &Error{Op: "creating run", err: io.ErrUnexpectedEOF}, "creating run: unexpected EOF")
 }
+
+func TestTooOld(t *testing.T) {
+	for version, want := range map[string]bool{"2.22.4": true, "3.6.0": true, "3.7.0": false, "3.17.2": false, "4.0.0rc1": false, "fml": false} {
+		assert.Equal(t, want, TooOld(version), version)
+	}
+}

@@ -114,6 +114,10 @@ func (f *Fake) DeleteExperiment(name string) {
 
 // ServeHTTP answers a call.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/version" {
+		fmt.Fprint(w, "3.17.2")
+		return
+	}
 	call, ok := strings.CutPrefix(r.URL.Path, "/api/2.0/mlflow/")
 	handle := handlers[call]
 	if !ok || handle == nil {
@@ -222,6 +226,7 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		f.experiments = append(f.experiments, e)
 		return http.StatusOK, experimentInfo{ID: e.ID}
 	},
+	"experiments/search": func(*Fake, *request) (int, any) { return http.StatusOK, empty{} },
 	"experiments/get-by-name": func(f *Fake, in *request) (int, any) {
 		for _, e := range f.experiments {
 			if e.Name == in.ExperimentName {

@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -26,10 +28,14 @@ type TelemetryBuilder struct {
 	meter                    metric.Meter
 	mu                       sync.Mutex
 	registrations            []metric.Registration
+	MlflowDoubtsDropped      metric.Int64Counter
+	MlflowDoubtsWaiting      metric.Int64ObservableGauge
 	MlflowExperimentsCreated metric.Int64Counter
+	MlflowRunsDeduplicated   metric.Int64Counter
 	MlflowRunsFound          metric.Int64Counter
 	MlflowRunsRejected       metric.Int64Counter
 	MlflowRunsWritten        metric.Int64Counter
+	MlflowSpansOverflowed    metric.Int64Counter
 	MlflowSpansSkipped       metric.Int64Counter
 }
 
@@ -42,6 +48,31 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterMlflowDoubtsWaitingCallback sets callback for observable MlflowDoubtsWaiting metric.
+func (builder *TelemetryBuilder) RegisterMlflowDoubtsWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.MlflowDoubtsWaiting, obs: o})
+		return nil
+	}, builder.MlflowDoubtsWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -62,10 +93,28 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.MlflowDoubtsDropped, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_doubts_dropped",
+		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowDoubtsWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_mlflow_doubts_waiting",
+		metric.WithDescription("Spans that will be looked at again, because they may come to have two runs. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.MlflowExperimentsCreated, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_experiments_created",
 		metric.WithDescription("Experiments created. [Alpha]"),
 		metric.WithUnit("{experiment}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowRunsDeduplicated, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_runs_deduplicated",
+		metric.WithDescription("Second runs of a span that were deleted. [Alpha]"),
+		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.MlflowRunsFound, err = builder.meter.Int64Counter(
@@ -84,6 +133,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_mlflow_runs_written",
 		metric.WithDescription("Runs that are complete in MLflow, each counted once. [Alpha]"),
 		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowSpansOverflowed, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_spans_overflowed",
+		metric.WithDescription("LLM calls written to the default persona's experiment because their day has `experiment::max_per_day` experiments. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.MlflowSpansSkipped, err = builder.meter.Int64Counter(

@@ -87,9 +87,9 @@ type Builder struct {
 	MaxValue int
 }
 
-// Experiment returns the experiment of the call's persona and day, without looking at the call's content.
-func (b *Builder) Experiment(s *Span) Experiment {
-	persona, at := b.persona(s), s.StartTimestamp().AsTime().In(b.Location)
+// Experiment returns the experiment of a persona on the call's day, without looking at the call's content.
+func (b *Builder) Experiment(s *Span, persona string) Experiment {
+	at := b.start(s)
 	e := Experiment{Name: line(b.ExperimentName.expand(func(variable string) string {
 		switch variable {
 		case "persona_id":
@@ -142,22 +142,28 @@ func (b *Builder) Run(s *Span) Run {
 	return r
 }
 
-func (b *Builder) persona(s *Span) string {
+// Persona returns the call's persona, made to fit a name, or the default.
+func (b *Builder) Persona(s *Span) string {
 	if persona := line(s.Call.Persona, maxName-len("_2006-01-02")); persona != "" {
 		return persona
 	}
 	return b.PersonaDefault
 }
 
+// Date is the day of the call's start.
+func (b *Builder) Date(s *Span) string { return b.start(s).Format(time.DateOnly) }
+
+func (b *Builder) start(s *Span) time.Time { return s.StartTimestamp().AsTime().In(b.Location) }
+
 // questionLength is how much of the prompt a run's name shows, in code points.
 const questionLength = 40
 
 func (b *Builder) name(s *Span, messages genai.Messages) string {
-	at := s.StartTimestamp().AsTime().In(b.Location)
+	at := b.start(s)
 	return line(b.Name.expand(func(variable string) string {
 		switch variable {
 		case "persona_id":
-			return b.persona(s)
+			return b.Persona(s)
 		case "date":
 			return at.Format(time.DateOnly)
 		case "time":
@@ -182,7 +188,7 @@ func (b *Builder) name(s *Span, messages genai.Messages) string {
 func (b *Builder) params(s *Span, messages genai.Messages) []Pair {
 	call := &s.Call
 	var p pairs
-	p.add("persona_id", b.persona(s))
+	p.add("persona_id", b.Persona(s))
 	p.add("model", line(call.Model(), MaxParam))
 	p.add("prompt", b.Content.param(promptText(messages), b.MaxValue))
 	p.add("response", b.Content.param(responseText(messages), b.MaxValue))
@@ -253,8 +259,8 @@ func (b *Builder) tags(s *Span, messages genai.Messages, r Run) []Pair {
 	call := &s.Call
 	var p pairs
 	add := func(key, value string) { p.add(key, line(value, maxTag)) }
-	add("persona_id", b.persona(s))
-	add("date", s.StartTimestamp().AsTime().In(b.Location).Format(time.DateOnly))
+	add("persona_id", b.Persona(s))
+	add("date", b.Date(s))
 	add("model", call.Model())
 	add(semconv.GenAIProviderName, call.Provider)
 	add("prompt_version", call.PromptVersion)
@@ -293,7 +299,7 @@ func (b *Builder) note(s *Span, r Run) string {
 		}
 		text.WriteString("\n\n")
 	}
-	text.WriteString(b.persona(s) + " asked " + orUnknown(line(s.Call.Model(), maxName)))
+	text.WriteString(b.Persona(s) + " asked " + orUnknown(line(s.Call.Model(), maxName)))
 	if duration, timed := latency(s); timed {
 		text.WriteString(", " + strconv.FormatInt(duration.Milliseconds(), 10) + " ms")
 	}

@@ -90,7 +90,7 @@ func runs(b *Builder, traces ptrace.Traces) []written {
 			for _, span := range scope.Spans().All() {
 				if call, ok := reader.Read(resource.Resource(), scope.Scope(), span); ok {
 					s := &Span{Resource: resource.Resource(), Scope: scope.Scope(), Span: span, Call: call}
-					all = append(all, written{b.Experiment(s), b.Run(s)})
+					all = append(all, written{b.Experiment(s, b.Persona(s)), b.Run(s)})
 				}
 			}
 		}
@@ -187,7 +187,7 @@ func TestValuesFitEveryStore(t *testing.T) {
 	s.Status().SetMessage(hostile)
 	s.Call = read(s.Span)
 	b := builder(t)
-	experiment, r := b.Experiment(s), b.Run(s)
+	experiment, r := b.Experiment(s, b.Persona(s)), b.Run(s)
 
 	fits := func(text string, max int) {
 		t.Helper()
@@ -210,11 +210,11 @@ func TestValuesFitEveryStore(t *testing.T) {
 
 func TestDateIsThatOfTheStartInTheTimeZone(t *testing.T) {
 	b := builder(t)
-	assert.Equal(t, "tech_educator_2026-11-23", b.Experiment(chat("x")).Name)
+	assert.Equal(t, "tech_educator_2026-11-23", b.Experiment(chat("x"), "tech_educator").Name)
 	tokyo, err := time.LoadLocation("Asia/Tokyo")
 	require.NoError(t, err)
 	b.Location = tokyo
-	experiment := b.Experiment(chat("x"))
+	experiment := b.Experiment(chat("x"), "tech_educator")
 	assert.Equal(t, "tech_educator_2026-11-24", experiment.Name)
 	assert.Contains(t, experiment.Tags, Pair{"date", "2026-11-24"})
 	assert.Contains(t, b.Run(chat("x")).Tags, Pair{"date", "2026-11-24"})
@@ -276,7 +276,7 @@ func BenchmarkRun(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		builder.Experiment(s)
+		builder.Experiment(s, builder.Persona(s))
 		builder.Run(s)
 	}
 }

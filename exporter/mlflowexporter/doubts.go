@@ -1,0 +1,220 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+)
+
+const (
+	// maxDoubts bounds the spans that wait for a second look.
+	maxDoubts = 100_000
+	// maxDoubtAge is how long a second look is repeated for a span whose run nobody finishes.
+	maxDoubtAge = 24 * time.Hour
+)
+
+// doubts are the spans that may come to have two runs. That a create was not found when it was looked for does not mean
+// that it will not be carried out: a server that was busy commits it after the client has given up, and another collector
+// may write the same span at the same moment. So such spans are looked at again, when everything that was under way has
+// ended, and of several runs one is kept by a rule that every collector comes to the same end with.
+//
+// With a storage client, doubts survive the process.
+type doubts struct {
+	client    *tracking.Client
+	after     time.Duration // until the second look
+	storage   storage.Client
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+
+	mu   sync.Mutex
+	open map[key]doubt
+}
+
+// doubt is a span to look at again.
+type doubt struct {
+	ExperimentID string    `json:"experiment_id"`
+	Since        time.Time `json:"since"`
+	Due          time.Time `json:"due"`
+}
+
+func newDoubts(client *tracking.Client, after time.Duration, store storage.Client, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *doubts {
+	return &doubts{client: client, after: after, storage: store, telemetry: telemetry, logger: logger, open: make(map[key]doubt)}
+}
+
+// load takes up the doubts of an earlier process. A storage that cannot list what it has, has none.
+func (d *doubts) load(ctx context.Context) error {
+	walker, ok := d.storage.(storage.Walker)
+	if !ok {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return walker.Walk(ctx, func(name string, value []byte) ([]*storage.Operation, error) {
+		var span key
+		var what doubt
+		if err := errors.Join(span.parse(name), json.Unmarshal(value, &what)); err != nil {
+			return []*storage.Operation{storage.DeleteOperation(name)}, nil //nolint:nilerr // not ours, or broken
+		}
+		d.open[span] = what
+		return nil, nil
+	})
+}
+
+// add notes a span, or that there is a new doubt about it. It is called before the call that may make a second run.
+func (d *doubts) add(ctx context.Context, span key, experimentID string) {
+	now := time.Now()
+	what := doubt{ExperimentID: experimentID, Since: now, Due: now.Add(d.after)}
+	d.mu.Lock()
+	before, known := d.open[span]
+	full := !known && len(d.open) >= maxDoubts
+	if !full {
+		if known {
+			what.Since = before.Since
+		}
+		d.open[span] = what
+	}
+	d.mu.Unlock()
+	if full {
+		d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
+		return
+	}
+	value, err := json.Marshal(what)
+	if err == nil {
+		err = d.storage.Set(ctx, span.String(), value)
+	}
+	if err != nil {
+		d.logger.Warn("A span that has to be looked at again is not remembered through a restart",
+			zap.Stringer("span", span), zap.Error(err))
+	}
+}
+
+func (d *doubts) remove(ctx context.Context, span key) {
+	d.mu.Lock()
+	delete(d.open, span)
+	d.mu.Unlock()
+	if err := d.storage.Delete(ctx, span.String()); err != nil {
+		d.logger.Warn("A span that was looked at again will be once more after a restart", zap.Stringer("span", span), zap.Error(err))
+	}
+}
+
+// waiting is how many spans are to be looked at.
+func (d *doubts) waiting() int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return int64(len(d.open))
+}
+
+// run looks at spans when they are due, until the context ends.
+func (d *doubts) run(ctx context.Context) {
+	tick := time.NewTicker(min(d.after/4+time.Millisecond, 10*time.Second))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			d.settleDue(ctx, now)
+		}
+	}
+}
+
+// settleDue looks at all spans that are due, one after the other. An error ends the round: the next one tries again.
+func (d *doubts) settleDue(ctx context.Context, now time.Time) {
+	d.mu.Lock()
+	due := make(map[key]doubt)
+	for span, what := range d.open {
+		if !what.Due.After(now) {
+			due[span] = what
+		}
+	}
+	d.mu.Unlock()
+	for span, what := range due {
+		settled, err := d.look(ctx, span, what)
+		switch {
+		case err != nil:
+			d.logger.Debug("Looking for second runs is put off", zap.Error(err))
+			return
+		case settled || now.Sub(what.Since) > maxDoubtAge:
+			d.remove(ctx, span)
+		default:
+			d.mu.Lock()
+			what.Due = now.Add(d.after)
+			d.open[span] = what
+			d.mu.Unlock()
+		}
+	}
+}
+
+// look keeps one of the span's runs and deletes the others. It reports false while there is none that is finished.
+func (d *doubts) look(ctx context.Context, span key, what doubt) (settled bool, err error) {
+	runs, err := runsOf(ctx, d.client, what.ExperimentID, span)
+	if err != nil || len(runs) == 0 {
+		return err == nil, err // nothing there: somebody deleted it
+	}
+	if runs[0].Status == tracking.StatusRunning {
+		return false, nil // being written; when it is finished, the others can go
+	}
+	for _, second := range runs[1:] {
+		if err := d.client.DeleteRun(ctx, second.ID); err != nil {
+			return false, err
+		}
+		d.telemetry.MlflowRunsDeduplicated.Add(ctx, 1)
+		d.logger.Info("Deleted the second run of a span",
+			zap.Stringer("span", span), zap.String("run_id", second.ID), zap.String("kept_run_id", runs[0].ID))
+	}
+	return true, nil
+}
+
+// runsOf returns the active runs of a span, the one to keep first: finished before running, then the smallest id. The rule
+// needs nothing but what every collector sees.
+func runsOf(ctx context.Context, client *tracking.Client, experimentID string, span key) ([]tracking.FoundRun, error) {
+	runs, err := client.RunsByTag(ctx, experimentID, run.TagSpanID, span.span.String())
+	if err != nil {
+		return nil, err
+	}
+	runs = slices.DeleteFunc(runs, func(r tracking.FoundRun) bool { return r.Tag(run.TagTraceID) != span.trace.String() })
+	slices.SortFunc(runs, func(a, b tracking.FoundRun) int {
+		if running := a.Status == tracking.StatusRunning; running != (b.Status == tracking.StatusRunning) {
+			if running {
+				return 1
+			}
+			return -1
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	return runs, nil
+}
+
+// String is the key as logs and the storage have it.
+func (k key) String() string { return k.trace.String() + "/" + k.span.String() }
+
+// parse reads what String writes.
+func (k *key) parse(text string) error {
+	traceID, spanID, _ := strings.Cut(text, "/")
+	trace, errTrace := hex.DecodeString(traceID)
+	span, errSpan := hex.DecodeString(spanID)
+	if err := errors.Join(errTrace, errSpan); err != nil {
+		return err
+	}
+	if copy(k.trace[:], trace) != len(trace) || copy(k.span[:], span) != len(span) {
+		return fmt.Errorf("%q names no span", text)
+	}
+	return nil
+}
