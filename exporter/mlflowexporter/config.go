@@ -46,6 +46,9 @@ type Config struct {
 	// MaxConcurrency is how many runs the exporter writes at the same time, over all of its queue's consumers.
 	MaxConcurrency int `mapstructure:"max_concurrency"`
 
+	// DeadLetter keeps the spans that MLflow can never take.
+	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
+
 	// QueueConfig is the queue before the exporter. With `storage` it survives restarts and crashes.
 	QueueConfig configoptional.Optional[exporterhelper.QueueBatchConfig] `mapstructure:"sending_queue"`
 	// RetryConfig is how spans that were not written are tried again. Its MaxElapsedTime is 0 by default: never give up.
@@ -121,6 +124,14 @@ type ContentConfig struct {
 // modelOperations are the operations that call a model.
 var modelOperations = []string{
 	semconv.OperationChat, semconv.OperationTextCompletion, semconv.OperationGenerateContent, semconv.OperationEmbeddings,
+}
+
+// DeadLetterConfig is where spans are kept that MLflow can never take.
+type DeadLetterConfig struct {
+	// Path of a file that they are appended to, content included. If it is empty, they are counted and logged only.
+	Path string `mapstructure:"path"`
+
+	_ struct{}
 }
 
 const (

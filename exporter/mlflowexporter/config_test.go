@@ -48,6 +48,7 @@ func TestConfig(t *testing.T) {
 	}
 	everything.Runs = RunsConfig{Name: "{persona_id} {operation} {time}", Operations: []string{"chat", "execute_tool"}, MaxValueLength: 500}
 	everything.Content.Mode = "hash"
+	everything.DeadLetter.Path = "/var/lib/otelcol/dead.jsonl"
 	everything.Dedupe = DedupeAlways
 	everything.ReconcileAfter = 5 * time.Minute
 	everything.MaxConcurrency = 4

@@ -63,6 +63,7 @@ type mlflowExporter struct {
 	started     time.Time
 	experiments *experiments
 	writer      *writer
+	deadLetter  *deadLetter
 	stop        func(context.Context) error
 }
 
@@ -110,6 +111,9 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return errors.Join(err, store.Close(ctx))
 	}
+	if e.deadLetter, err = openDeadLetter(e.config.DeadLetter.Path); err != nil {
+		return errors.Join(fmt.Errorf("opening `dead_letter::path`: %w", err), store.Close(ctx))
+	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
 	e.writer = newWriter(client, doubts)
 	e.started = time.Now()
@@ -122,7 +126,7 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 		cancel()
 		running.Wait()
 		httpClient.CloseIdleConnections()
-		return store.Close(ctx)
+		return errors.Join(e.deadLetter.close(), store.Close(ctx))
 	}
 	return nil
 }
@@ -296,6 +300,9 @@ func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string, err
 	e.telemetry.MlflowRunsRejected.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 	e.settings.Logger.Error("No run is written for this LLM call",
 		zap.String("reason", reason), zap.Stringer("trace_id", c.TraceID()), zap.Stringer("span_id", c.SpanID()), zap.Error(err))
+	if err := e.deadLetter.keep(c); err != nil {
+		e.settings.Logger.Error("A rejected span is not kept in `dead_letter::path`", zap.Error(err))
+	}
 	return nil
 }
 

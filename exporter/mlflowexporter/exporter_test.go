@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -320,7 +322,8 @@ func TestLostRaceForAnExperimentIsNoError(t *testing.T) {
 
 func TestRefusedRunIsRejectedAndItsBatchGoesOn(t *testing.T) {
 	const secret = "What is 2+2?"
-	b := newBench(t, func(c *Config) { c.MaxConcurrency = 1 })
+	deadLetters := filepath.Join(t.TempDir(), "dead.jsonl")
+	b := newBench(t, func(c *Config) { c.MaxConcurrency, c.DeadLetter.Path = 1, deadLetters })
 	n := 0
 	b.fake.SetFault(func(call string) trackingtest.Fault {
 		if call == "runs/log-batch" {
@@ -340,6 +343,15 @@ func TestRefusedRunIsRejectedAndItsBatchGoesOn(t *testing.T) {
 	for _, entry := range b.logs.All() {
 		assert.NotContains(t, fmt.Sprint(entry.Message, entry.ContextMap()), secret)
 	}
+
+	// What was rejected can be sent again.
+	lines, err := os.ReadFile(deadLetters)
+	require.NoError(t, err)
+	require.Equal(t, 1, strings.Count(string(lines), "\n"))
+	again, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(lines)
+	require.NoError(t, err)
+	require.NoError(t, b.push(t.Context(), again))
+	requireWritten(t, b.fake, 3)
 }
 
 func TestOutageIsLoggedOnce(t *testing.T) {

@@ -260,6 +260,9 @@ func (b *Builder) tags(s *Span, messages genai.Messages, r Run) []Pair {
 	var p pairs
 	add := func(key, value string) { p.add(key, line(value, maxTag)) }
 	add("persona_id", b.Persona(s))
+	if original := clean(call.Persona); strings.TrimSpace(original) != "" && original != b.Persona(s) {
+		p.add("persona_id_original", first(original, maxTag))
+	}
 	add("date", b.Date(s))
 	add("model", call.Model())
 	add(semconv.GenAIProviderName, call.Provider)

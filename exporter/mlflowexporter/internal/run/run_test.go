@@ -208,6 +208,19 @@ func TestValuesFitEveryStore(t *testing.T) {
 	assert.Contains(t, param(r, "prompt"), " characters cut]…")
 }
 
+func TestPersonaThatFitsNoNameIsKeptAsItWas(t *testing.T) {
+	s := chat("x")
+	s.Attributes().PutStr(semconv.PersonaID, "  tech\teducator\n")
+	s.Call = read(s.Span)
+	b := builder(t)
+	tags := b.Run(s).Tags
+	assert.Contains(t, tags, Pair{"persona_id", "tech educator"})
+	assert.Contains(t, tags, Pair{"persona_id_original", "  tech\teducator\n"})
+	for _, tag := range b.Run(chat("x")).Tags {
+		assert.NotEqual(t, "persona_id_original", tag.Key)
+	}
+}
+
 func TestDateIsThatOfTheStartInTheTimeZone(t *testing.T) {
 	b := builder(t)
 	assert.Equal(t, "tech_educator_2026-11-23", b.Experiment(chat("x"), "tech_educator").Name)
