@@ -1,0 +1,120 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+)
+
+// CollectorConfig describes a collector.
+type CollectorConfig struct {
+	// Configs are files, in the order of their --config arguments. Together they must have the otlp receiver with both
+	// protocols and the health_check extension.
+	Configs []string
+	Set     []string // overrides as `--set` takes them: a.b.c=value
+	Env     []string // added to the environment, such as MLFLOW_TRACKING_URI=http://…
+	Dir     string   // log and, where the configs name it by OTELCOL_STORAGE, the queue on disk
+	Path    string   // of the binary; empty means the distribution that `make build` makes
+	// UsualPorts asks for OTLP on 4317 and 4318, where applications send it without being told. Each that is taken is
+	// replaced by a free one.
+	UsualPorts bool
+}
+
+// Collector is a running collector.
+type Collector struct {
+	*Process
+	GRPC    string // host:port of OTLP/gRPC
+	HTTP    string // host:port of OTLP/HTTP
+	Metrics string // URL of the collector's own metrics, for Prometheus
+}
+
+// StartCollector starts a collector. Its receivers, its health check and its own metrics get free loopback ports, whatever
+// the configs say.
+func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, error) {
+	program, err := CollectorBinary()
+	if config.Path != "" {
+		program, err = config.Path, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, err
+	}
+	if config.UsualPorts {
+		for i, usual := range []int{4317, 4318} {
+			if IsFree(usual) {
+				ports[i] = usual
+			}
+		}
+	}
+	grpc, httpAddress, health := LoopbackAddress(ports[0]), LoopbackAddress(ports[1]), LoopbackAddress(ports[2])
+	metrics := ports[3]
+
+	var args []string
+	for _, location := range config.Configs {
+		// Looked at here too, so that `go test` does not take an old result for one with a config that has changed.
+		if _, err := os.Stat(location); err != nil {
+			return nil, fmt.Errorf("config of the collector: %w", err)
+		}
+		args = append(args, "--config", location)
+	}
+	for _, override := range append([]string{
+		"receivers.otlp.protocols.grpc.endpoint=" + grpc,
+		"receivers.otlp.protocols.http.endpoint=" + httpAddress,
+		"extensions.health_check.endpoint=" + health,
+		fmt.Sprintf("service.telemetry.metrics.readers=[{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", metrics),
+	}, config.Set...) {
+		args = append(args, "--set", override)
+	}
+	process, err := StartProcess(ctx, ProcessConfig{
+		Name:  "the collector",
+		Path:  program,
+		Args:  args,
+		Env:   append([]string{"OTELCOL_STORAGE=" + filepath.Join(dir, "storage")}, config.Env...),
+		Log:   filepath.Join(dir, "collector.log"),
+		Ready: func(ctx context.Context) error { return get(ctx, "http://"+health) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Collector{Process: process, GRPC: grpc, HTTP: httpAddress, Metrics: "http://" + LoopbackAddress(metrics) + "/metrics"}, nil
+}
+
+// CollectorBinary is the path of the collector distribution, or an error that says how to build it.
+func CollectorBinary() (string, error) {
+	path, err := Made("_build/otelcol-mlflow", "build")
+	if err != nil {
+		return "", fmt.Errorf("the collector is not built: %w", err)
+	}
+	return path, nil
+}
+
+// get returns nil when a URL answers with 200.
+func get(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
