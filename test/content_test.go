@@ -1,0 +1,45 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+)
+
+// The collectors' own limits, 4 MiB for gRPC and 20 MiB for HTTP, are raised in the shipped configs.
+func TestAPromptOfTenMegabytesBecomesARunWithItsBeginningAndEnd(t *testing.T) {
+	const longest = 6000 // that MLflow keeps of a param, in characters
+	mlflow := testbed.SharedMLflow(t)
+	collector := startCollector(t, "otelcol-mlflow.yaml", mlflow)
+	prompt := "Summarize: " + strings.Repeat("lorem ipsum ", 10<<20/12) + "What is it about?"
+
+	for name, send := range map[string]func(context.Context, *testbed.Collector, ptrace.Traces) error{
+		"OTLP over gRPC": sendGRPC,
+		"OTLP over HTTP": sendHTTP,
+	} {
+		t.Run(name, func(t *testing.T) {
+			persona := newPersona()
+			require.NoError(t, send(t.Context(), collector, newCall(persona, prompt)))
+			waitFor(t, "the call is written", func() bool { return written(t, mlflow, persona) == 1 })
+
+			param := runsOf(t, mlflow, persona)[0].Params["prompt"]
+			require.Equal(t, longest, utf8.RuneCountInString(param))
+			head, rest, found := strings.Cut(param, "…[")
+			require.True(t, found, "the cut is marked")
+			marker, tail, found := strings.Cut(rest, "]…")
+			require.True(t, found, "the cut is marked")
+			require.Regexp(t, `^\d+ characters cut$`, marker)
+			require.True(t, strings.HasPrefix(prompt, head))
+			require.True(t, strings.HasSuffix(prompt, tail))
+		})
+	}
+}
