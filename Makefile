@@ -1,0 +1,204 @@
+# Targets with a `##` comment are what a person types; `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# What can be set on the command line.
+PYTHON ?= python3
+PKG ?= ./...
+TESTFLAGS ?=
+BENCH ?= .
+FUZZTIME ?= 20s
+STRINGS ?= 1000000
+SEED ?= 1
+
+UV_VERSION := 0.13.9
+COLLECTOR := _build/otelcol-mlflow
+# What the collector is made of, beside its dependencies: files that are no tests, and folders, for what is deleted.
+COLLECTOR_SOURCES := $(shell find exporter processor internal \( -name testdata -o -path internal/testbed \
+	-o -path internal/openaitest \) -prune -o ! -name '*_test.go' ! -name '*.md' ! -name metadata.yaml -print)
+
+# Every eval-*, bench-* and test-* target of this file, so that adding one is enough.
+targets = $(shell sed -n 's/^\($(1)-[a-z0-9-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)) | sort -u)
+# Runs all of them, then fails if one did.
+define run_each
+@failed=; for target in $(1); do echo "==> $$target"; $(MAKE) --no-print-directory "$$target" || failed+=" $$target"; done; \
+if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+endef
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+## Running
+
+.PHONY: demo
+demo: build .venv programs ## run all of it here: MLflow, the collector, an example; show its runs; stay up until Ctrl-C
+	@exec _build/demo
+
+.PHONY: demo-check
+demo-check: build .venv programs ## the demo in a fresh folder: check every run that it makes, and exit
+	@_build/demo -check
+
+.PHONY: build
+build: $(COLLECTOR) ## build the collector distribution _build/otelcol-mlflow
+
+# As the collector is compiled, to compile nothing twice.
+.PHONY: programs
+programs:
+	@CGO_ENABLED=0 go build -trimpath -o _build/ ./examples/persona-chat ./test/demo ./test/withservers
+
+## Testing
+
+.PHONY: test
+test: build .venv .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
+	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
+
+.PHONY: test-all
+test-all: test ## test, and the test-* targets, which are slow or need more than Go and Python
+	$(call run_each,$(filter-out test-all,$(call targets,test)))
+
+.PHONY: test-tiktoken
+test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
+	@go test ./internal/tiktoken -run TestTokensAreThoseOfPython -v -timeout 2h -strings $(STRINGS) -seed $(SEED)
+
+.PHONY: bench
+bench: ## every bench-* target
+	$(call run_each,$(call targets,bench))
+
+.PHONY: bench-go
+bench-go: ## Go benchmarks as a Markdown table (BENCH=regexp, PKG=./internal/...)
+	@folders=$$(go list -f '{{.Dir}}' $(PKG) | while read -r folder; do \
+		if grep -qs '^func Benchmark' "$$folder"/*_test.go; then echo "$$folder"; fi; done); \
+	if [ -z "$$folders" ]; then echo "no benchmark in $(PKG)"; exit; fi; \
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $$folders | awk -f tools/benchtable.awk
+
+.PHONY: bench-openaiotel
+bench-openaiotel: ## what openaiotel costs per call, per chunk and per open stream, beside otelhttp, against its bars
+	@go run ./test/eval/openaiotel/cost
+
+.PHONY: eval
+eval: ## every eval-* target
+	$(if $(call targets,eval),$(call run_each,$(call targets,eval)),@echo "there is no eval-* target yet")
+
+.PHONY: eval-openaiotel
+eval-openaiotel: ## openaiotel against the recorded OpenAI traffic in the folder GENAI_DATA, through two SDKs
+	@go run ./test/eval/openaiotel
+
+.PHONY: eval-dialects
+eval-dialects: ## what internal/genai reads from spans of others, held against recordings (GENAI_DATA=folder)
+	@go run ./test/eval/dialects
+
+.PHONY: fuzz
+fuzz: ## every fuzz target of PKG for FUZZTIME (20s)
+	@go list -f '{{.Dir}}' $(PKG) | while read -r folder; do \
+		for name in $$(grep -hos '^func Fuzz[A-Za-z0-9_]*' "$$folder"/*_test.go | cut -c 6-); do \
+			echo "==> $$name in $${folder#$(CURDIR)/}"; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$folder" < /dev/null; \
+		done; \
+	done
+
+.PHONY: check
+check: check-format check-go check-generated check-classes check-modules check-configs ## what a reviewer would run: format, vet, lint, generated files, modules, example configs
+
+.PHONY: check-format
+check-format: .tools/golangci-lint
+	@echo "==> format"
+	@.tools/golangci-lint fmt --diff || { echo "not formatted: run .tools/golangci-lint fmt" >&2; exit 1; }
+
+.PHONY: check-go
+check-go: .tools/golangci-lint
+	@echo "==> go vet, golangci-lint"
+	@go vet ./...
+	@.tools/golangci-lint run
+
+# In a copy, because it must neither change this tree nor mistake its uncommitted changes for a difference.
+.PHONY: check-generated
+check-generated: .tools/mdatagen
+	@echo "==> generated files are up to date"
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	tar -cf - --exclude=./.git --exclude=./.tools --exclude=./.venv --exclude=./.demo --exclude=./_build . | tar -xf - -C "$$copy"; \
+	( cd "$$copy"; PATH="$(CURDIR)/.tools:$$PATH" go generate ./... ); \
+	diff -r -x .git -x .tools -x .venv -x .demo -x _build . "$$copy" || { echo "generated files differ: run make generate" >&2; exit 1; }
+
+# Without cargo, which not everybody has.
+.PHONY: check-classes
+check-classes:
+	@echo "==> character classes are those that Rust gave"
+	@sha256sum --check --quiet tools/unicode-classes/SHA256SUMS || { echo "run make generate-classes" >&2; exit 1; }
+
+.PHONY: check-modules
+check-modules:
+	@echo "==> go.mod files are tidy"
+	@for module in . tools/*/go.mod; do \
+		folder=$${module%/go.mod}; go -C "$$folder" mod tidy -diff || { echo "$$folder: run go mod tidy" >&2; exit 1; }; \
+	done
+
+.PHONY: check-configs
+check-configs: $(COLLECTOR)
+	@echo "==> configs in deploy/collector are valid"
+	@for config in deploy/collector/*.yaml; do $(COLLECTOR) validate --config "$$config" || { echo "in $$config" >&2; exit 1; }; done
+
+## Making
+
+.PHONY: generate
+generate: .tools/mdatagen ## regenerate what is generated
+	@PATH="$(CURDIR)/.tools:$$PATH" go generate ./...
+
+.PHONY: generate-classes
+generate-classes: ## ask Rust's regex library for the character classes of internal/tiktoken again (needs cargo)
+	@mkdir -p _build
+	@CARGO_TARGET_DIR=_build/cargo cargo run --quiet --release --locked --manifest-path tools/unicode-classes/Cargo.toml \
+		> _build/classes_table.go
+	@mv _build/classes_table.go internal/tiktoken/classes_table.go
+	@sha256sum internal/tiktoken/classes_table.go > tools/unicode-classes/SHA256SUMS
+
+.PHONY: python-lock
+python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
+	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
+	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
+	cd tools/python; for name in requirements requirements-tiktoken; do \
+		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
+	done
+
+.PHONY: clean
+clean: ## remove everything that make made here
+	rm -rf _build .tools .venv .demo
+
+# Done again only when the lock says something else, whatever its date.
+.PHONY: .venv
+.venv:
+	@if cmp -s tools/python/requirements.txt .venv/requirements.txt; then exit; fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "MLflow needs Python 3.10 or newer: make PYTHON=python3.12" >&2; exit 1; }; \
+	echo "==> installing MLflow into .venv (1-3 minutes, once)"; \
+	$(PYTHON) -m venv --clear .venv; \
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tools/python/requirements.txt; \
+	cp tools/python/requirements.txt .venv/requirements.txt
+
+.tools/tiktoken: tools/python/requirements-tiktoken.txt
+	@echo "==> installing Python's tiktoken into $@ (seconds, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
+
+.tools/%: tools/%/go.mod tools/%/go.sum
+	@echo "==> building $@ (1-2 minutes, once)"
+	@GOBIN="$(CURDIR)/.tools" go install -C tools/$* tool
+	@touch $@
+
+# The collector's sources, and its dependencies at exactly the versions of builder-config.yaml, or an error.
+_build/.generated: builder-config.yaml go.mod .tools/builder
+	@echo "==> generating the collector"
+	@mkdir -p _build
+	@.tools/builder --config builder-config.yaml --skip-strict-versioning=false --skip-compilation > _build/builder.log 2>&1 \
+		|| { cat _build/builder.log >&2; exit 1; }
+	@touch $@
+
+$(COLLECTOR): _build/.generated $(COLLECTOR_SOURCES)
+	@echo "==> compiling the collector (about 5 minutes the first time, then seconds)"
+	@.tools/builder --config builder-config.yaml --skip-generate --skip-get-modules > _build/builder.log 2>&1 \
+		|| { cat _build/builder.log >&2; exit 1; }
+	@touch $@
