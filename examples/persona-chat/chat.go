@@ -80,8 +80,7 @@ func wantRefusal(err error) error {
 
 // reason says in a few words why a call failed.
 func reason(err error) string {
-	var apiErr *openai.Error
-	if errors.As(err, &apiErr) {
+	if apiErr, ok := errors.AsType[*openai.Error](err); ok {
 		return fmt.Sprintf("%d %s", apiErr.StatusCode, apiErr.Code)
 	}
 	return err.Error()

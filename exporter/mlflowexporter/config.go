@@ -146,7 +146,9 @@ func createDefaultConfig() component.Config {
 	client := confighttp.NewDefaultClientConfig()
 	client.Endpoint = defaultEndpoint
 	client.Timeout = 30 * time.Second // SQLite makes a writer wait up to 20 s for its lock
-	client.MaxIdleConnsPerHost = 2 * defaultMaxConcurrency
+	keepalive := confighttp.NewDefaultKeepaliveClientConfig()
+	keepalive.MaxIdleConnsPerHost = 2 * defaultMaxConcurrency // Go's default of 2 would open a connection per call
+	client.Keepalive = configoptional.Some(keepalive)
 	retry := configretry.NewDefaultBackOffConfig()
 	retry.MaxElapsedTime = 0
 	return &Config{

@@ -30,13 +30,20 @@ func load(t *testing.T, name string) (*Config, error) {
 	return config, confmap.Validate(config)
 }
 
+// defaultConfig is what an empty section of a file says.
+func defaultConfig(t *testing.T) *Config {
+	config := createDefaultConfig().(*Config)
+	require.NoError(t, confmap.New().Unmarshal(config))
+	return config
+}
+
 func TestConfig(t *testing.T) {
-	defaults := createDefaultConfig().(*Config)
+	defaults := defaultConfig(t)
 	assert.Equal(t, "http://mlflow:5000", defaults.ClientConfig.Endpoint)
 	assert.Equal(t, "{persona_id}_{date}", defaults.Experiment.Name)
 	assert.Zero(t, defaults.RetryConfig.MaxElapsedTime, "spans are never given up")
 
-	everything := createDefaultConfig().(*Config)
+	everything := defaultConfig(t)
 	everything.ClientConfig.Endpoint = "https://mlflow.example.com/base"
 	everything.ClientConfig.Timeout = 10 * time.Second
 	everything.ClientConfig.Headers = configopaque.MapList{{Name: "X-Team", Value: "personas"}}

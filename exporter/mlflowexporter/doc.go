@@ -10,4 +10,4 @@
 // writer between them gets each run written once, whatever happens on the way.
 //
 // [tracking]: https://pkg.go.dev/github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking
-package mlflowexporter // import "github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter"
+package mlflowexporter

@@ -261,7 +261,9 @@ func (e *mlflowExporter) write(ctx context.Context, c *call) (err error) {
 	case errors.As(err, &answer) && answer.Gone:
 		e.experiments.forget(experiment.Name)
 	}
-	e.health.failed(err, time.Now())
+	if !errors.Is(err, errBusy) {
+		e.health.failed(err, time.Now())
+	}
 	return err
 }
 
@@ -322,8 +324,7 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call) error {
 		if first == nil {
 			first = c.err
 		}
-		var answer *tracking.Error
-		if errors.As(c.err, &answer) {
+		if answer, ok := errors.AsType[*tracking.Error](c.err); ok {
 			wait = max(wait, answer.RetryAfter)
 		}
 		from := batch.ResourceSpans().At(c.resource)

@@ -5,7 +5,6 @@ package mlflowexporter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -116,6 +115,16 @@ func llmCalls(n int, personas ...string) ptrace.Traces {
 		}
 	}
 	return traces
+}
+
+// without returns the batch without the spans whose ids begin so.
+func without(batch ptrace.Traces, ids ...string) ptrace.Traces {
+	for _, resource := range batch.ResourceSpans().All() {
+		resource.ScopeSpans().At(0).Spans().RemoveIf(func(span ptrace.Span) bool {
+			return slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(span.SpanID().String(), id) })
+		})
+	}
+	return batch
 }
 
 // requireWritten requires one finished run with all its values for each of the calls.
@@ -257,10 +266,7 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	b.fake.SetFault(func(call string) trackingtest.Fault {
 		return trackingtest.Fault{LoseCall: call == "runs/log-batch"}
 	})
-	half := llmCalls(4, "tech_educator")
-	half.ResourceSpans().At(0).ScopeSpans().At(0).Spans().RemoveIf(func(span ptrace.Span) bool {
-		return !strings.HasPrefix(span.SpanID().String(), "0104")
-	})
+	half := without(llmCalls(4, "tech_educator"), "0101", "0102", "0103")
 	require.Error(t, b.push(t.Context(), half))
 	b.fake.SetFault(nil)
 
@@ -276,15 +282,30 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
 }
 
+func TestSpanThatComesTwiceHasOneRun(t *testing.T) {
+	b := newBench(t, nil)
+	batch := llmCalls(3, "tech_educator")
+	spans := batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	spans.At(1).CopyTo(spans.AppendEmpty()) // in one batch
+	for batch.SpanCount() > 0 {
+		err := b.push(t.Context(), batch)
+		if err == nil {
+			break
+		}
+		var again consumererror.Traces
+		require.ErrorAs(t, err, &again)
+		batch = again.Data()
+	}
+	require.NoError(t, b.push(t.Context(), llmCalls(3, "tech_educator"))) // and later
+	requireWritten(t, b.fake, 3)
+}
+
 func TestDeletedExperimentIsRestored(t *testing.T) {
 	b := newBench(t, nil)
 	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
 	b.fake.DeleteExperiment(b.fake.Experiments()[0].Name)
 
-	batch := llmCalls(2, "tech_educator") // the first of them is written already
-	batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans().RemoveIf(func(span ptrace.Span) bool {
-		return strings.HasPrefix(span.SpanID().String(), "0101")
-	})
+	batch := without(llmCalls(2, "tech_educator"), "0101") // which is written already
 	err := b.push(t.Context(), batch)
 	require.Error(t, err, "the id that is remembered is not active")
 	assert.False(t, consumererror.IsPermanent(err))
@@ -297,9 +318,11 @@ func TestDeletedExperimentIsRejectedWhereConfigured(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Experiment.OnDeleted = OnDeletedReject })
 	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
 	b.fake.DeleteExperiment(b.fake.Experiments()[0].Name)
-	require.Error(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	// 0101 is written already.
+	require.Error(t, b.push(t.Context(), without(llmCalls(2, "tech_educator"), "0101")), "the id that is remembered is not active")
 
-	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator", "viral_content_creator")), "the rest of the batch goes on")
+	batch := without(llmCalls(2, "tech_educator", "viral_content_creator"), "0101", "0202")
+	require.NoError(t, b.push(t.Context(), batch), "the rest of the batch goes on")
 	assert.Len(t, b.fake.Runs(), 2)
 	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
 		count(1, attribute.String("reason", "experiment_deleted")), metricdatatest.IgnoreTimestamp())
@@ -379,8 +402,8 @@ func TestConcurrencyIsLimitedOverAllPushes(t *testing.T) {
 	client := &http.Client{Transport: &countingTransport{base: transport, now: &now, most: &most}}
 	b.writer.client = tracking.NewClient(client, b.fake.URL, "")
 	done := make(chan error)
-	for range 3 {
-		go func() { done <- b.push(t.Context(), llmCalls(10, "tech_educator")) }()
+	for _, others := range [][]string{{"02", "03"}, {"01", "03"}, {"01", "02"}} {
+		go func() { done <- b.push(t.Context(), without(llmCalls(10, "a", "b", "c"), others...)) }()
 	}
 	for range 3 {
 		require.NoError(t, <-done)
@@ -409,7 +432,7 @@ func TestCancelledPushKeepsItsSpans(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := b.push(ctx, llmCalls(3, "tech_educator"))
-	require.True(t, errors.Is(err, context.Canceled), "%v", err)
+	require.ErrorIs(t, err, context.Canceled)
 	ids := failed(t, err)
 	slices.Sort(ids)
 	assert.Equal(t, []string{"0101000000000000", "0102000000000000", "0103000000000000"}, ids)

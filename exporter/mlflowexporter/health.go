@@ -34,8 +34,7 @@ type reason struct {
 
 func (h *health) failed(err error, at time.Time) {
 	var now reason
-	var answer *tracking.Error
-	if errors.As(err, &answer) {
+	if answer, ok := errors.AsType[*tracking.Error](err); ok {
 		now = reason{op: answer.Op, code: answer.Code, hint: answer.Hint, status: answer.Status}
 	}
 	h.mu.Lock()

@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"context"
 	"errors"
+	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -29,6 +30,11 @@ type writer struct {
 	// unfinished holds the runs whose last attempt failed. Their spans are waiting to be retried, so there are never more
 	// of them than the consumers of the queue hold; the bound is for configurations that give up on spans.
 	unfinished *lru.Cache[key, progress]
+	// done holds the spans whose runs were finished last: a client that got no answer sends its spans again.
+	done *lru.Cache[key, struct{}]
+
+	mu   sync.Mutex
+	busy map[key]struct{} // the spans being written
 }
 
 // key identifies a span.
@@ -55,17 +61,32 @@ const (
 	finished              // it has its status and its end
 )
 
-// maxUnfinished bounds what is remembered about runs that are not finished.
-const maxUnfinished = 100_000
+const (
+	// maxUnfinished bounds what is remembered about runs that are not finished.
+	maxUnfinished = 100_000
+	// maxDone bounds what is remembered about runs that are: at 20 runs a second, those of the last 40 minutes.
+	maxDone = 50_000
+)
+
+// errBusy is the error of a span that came twice and is being written: what comes of it is not known yet.
+var errBusy = errors.New("another copy of the span is being written")
 
 func newWriter(client *tracking.Client, doubts *doubts) *writer {
 	unfinished, _ := lru.New[key, progress](maxUnfinished) // fails for a size below one only
-	return &writer{client: client, doubts: doubts, unfinished: unfinished}
+	done, _ := lru.New[key, struct{}](maxDone)
+	return &writer{client: client, doubts: doubts, unfinished: unfinished, done: done, busy: make(map[key]struct{})}
 }
 
 // write writes the run of a span, or what an earlier attempt has left to do of it. If mayExist is true, the span may have
 // been written before this process could know. It reports whether the run was found, finished by an earlier attempt.
 func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentID string, r *run.Run) (found bool, err error) {
+	if !w.begin(span) {
+		return false, errBusy
+	}
+	defer w.end(span)
+	if w.done.Contains(span) {
+		return true, nil
+	}
 	p, ok := w.unfinished.Get(span)
 	if !ok && !mayExist {
 		p.state = absent
@@ -77,7 +98,25 @@ func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentI
 		}
 	}
 	w.unfinished.Remove(span)
+	w.done.Add(span, struct{}{})
 	return p.found, nil
+}
+
+// begin reports false for a span that is being written.
+func (w *writer) begin(span key) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, ok := w.busy[span]; ok {
+		return false
+	}
+	w.busy[span] = struct{}{}
+	return true
+}
+
+func (w *writer) end(span key) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.busy, span)
 }
 
 // step makes one call and moves p to the state that it reached.
@@ -163,8 +202,7 @@ func metricValues(r *run.Run) []tracking.Metric {
 
 // class is what to do after err; errors that are not MLflow's, such as a cancelled context, are retryable.
 func class(err error) tracking.Class {
-	var e *tracking.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*tracking.Error](err); ok {
 		return e.Class
 	}
 	return tracking.Retryable

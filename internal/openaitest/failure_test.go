@@ -61,9 +61,11 @@ func TestCutConnectionBreaksTheAnswer(t *testing.T) {
 
 	stream := client.Chat.Completions.NewStreaming(t.Context(), params)
 	text := ""
+	var textSb64 strings.Builder
 	for stream.Next() {
-		text += stream.Current().Choices[0].Delta.Content
+		textSb64.WriteString(stream.Current().Choices[0].Delta.Content)
 	}
+	text += textSb64.String()
 	require.ErrorIs(t, stream.Err(), io.ErrUnexpectedEOF)
 	require.NoError(t, stream.Close())
 	require.NotEmpty(t, text)
@@ -86,17 +88,23 @@ func TestInvalidRequestGetsTheErrorOfTheRealAPI(t *testing.T) {
 		"malformed":       {`{"model":`, 400, `"We could not parse the JSON body`},
 		"not JSON object": {`[]`, 400, `"We could not parse the JSON body`},
 		"no model":        {`{` + messages + `}`, 400, `{"error":{"message":"you must provide a model parameter","type":"invalid_request_error","param":"model","code":null}}`},
-		"unknown model": {`{"model":"gpt-9",` + messages + `}`, 404,
-			`{"error":{"message":"The model ` + "`gpt-9`" + ` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}`},
+		"unknown model": {
+			`{"model":"gpt-9",` + messages + `}`, 404,
+			`{"error":{"message":"The model ` + "`gpt-9`" + ` does not exist or you do not have access to it.","type":"invalid_request_error","param":null,"code":"model_not_found"}}`,
+		},
 		"no messages":    {`{"model":"gpt-4o"}`, 400, `"code":"missing_required_parameter"`},
 		"empty messages": {`{"model":"gpt-4o","messages":[]}`, 400, `"code":"empty_array"`},
 		"unknown role":   {`{"model":"gpt-4o","messages":[{"role":"cat","content":"hi"}]}`, 400, `"param":"messages[0].role"`},
 		"wrong type":     {`{"model":"gpt-4o","temperature":"hot",` + messages + `}`, 400, `Invalid type for 'temperature': expected a number, but got string instead.`},
-		"negative max_tokens": {`{"model":"gpt-4o","max_tokens":-1,` + messages + `}`, 400,
-			`Invalid 'max_tokens': integer below minimum value. Expected a value \u003e= 1, but got -1 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"`},
+		"negative max_tokens": {
+			`{"model":"gpt-4o","max_tokens":-1,` + messages + `}`, 400,
+			`Invalid 'max_tokens': integer below minimum value. Expected a value \u003e= 1, but got -1 instead.","type":"invalid_request_error","param":"max_tokens","code":"integer_below_min_value"`,
+		},
 		"fractional n": {`{"model":"gpt-4o","n":1.5,` + messages + `}`, 400, `"code":"invalid_type"`},
-		"temperature too high": {`{"model":"gpt-4o","temperature":2.5,` + messages + `}`, 400,
-			`Invalid 'temperature': decimal above maximum value. Expected a value \u003c= 2, but got 2.5 instead.","type":"invalid_request_error","param":"temperature","code":"decimal_above_max_value"`},
+		"temperature too high": {
+			`{"model":"gpt-4o","temperature":2.5,` + messages + `}`, 400,
+			`Invalid 'temperature': decimal above maximum value. Expected a value \u003c= 2, but got 2.5 instead.","type":"invalid_request_error","param":"temperature","code":"decimal_above_max_value"`,
+		},
 		"stream_options without stream": {`{"model":"gpt-4o","stream_options":{"include_usage":true},` + messages + `}`, 400, `"param":"stream_options"`},
 		"tool_choice without tools":     {`{"model":"gpt-4o","tool_choice":"auto",` + messages + `}`, 400, `"param":"tool_choice"`},
 		"tool result without a call":    {`{"model":"gpt-4o","messages":[{"role":"tool","content":"4"}]}`, 400, `"param":"messages.[0].role"`},

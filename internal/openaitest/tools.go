@@ -72,7 +72,7 @@ func arguments(tool toolParam, text string) string {
 		if len(required) > 0 && !slices.ContainsFunc(required, isThis) {
 			return true
 		}
-		value := ""
+		var value string
 		switch kind := property.Get("type").String(); {
 		case property.Get("enum.0").Exists():
 			value = property.Get("enum.0").Raw

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
@@ -76,10 +77,10 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestErrorText(t *testing.T) {
-	assert.EqualError(t, &Error{Op: "creating run", Status: 401, Hint: hintLogin},
+	require.EqualError(t, &Error{Op: "creating run", Status: 401, Hint: hintLogin},
 		"creating run: HTTP 401 ("+hintLogin+")")
-	assert.EqualError(t, &Error{Op: "creating run", Status: 400, Code: "BAD_REQUEST"}, "creating run: HTTP 400 BAD_REQUEST")
-	assert.EqualError(t, &Error{Op: "creating run", err: io.ErrUnexpectedEOF}, "creating run: unexpected EOF")
+	require.EqualError(t, &Error{Op: "creating run", Status: 400, Code: "BAD_REQUEST"}, "creating run: HTTP 400 BAD_REQUEST")
+	require.EqualError(t, &Error{Op: "creating run", err: io.ErrUnexpectedEOF}, "creating run: unexpected EOF")
 }
 
 func TestTooOld(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
@@ -165,9 +166,9 @@ func size(bytes int) string {
 
 // question is the text of the last user message: what a reader recognises a call by.
 func question(m genai.Messages) string {
-	for i := len(m.Input) - 1; i >= 0; i-- {
-		if m.Input[i].Role == "user" {
-			return partsText(m.Input[i].Parts)
+	for _, message := range slices.Backward(m.Input) {
+		if message.Role == "user" {
+			return partsText(message.Parts)
 		}
 	}
 	return ""
