@@ -39,14 +39,17 @@ type Call struct {
 	PromptVersion string
 	ErrorType     string // low-cardinality class of the error, empty for a call that succeeded
 	ServiceTier   string // the tier that served the call
+	Failed        bool   // the span's status is an error, or it has an error type
 
 	Request Request
 	Usage   Usage
 	// TimeToFirstChunk is the time from the request to the first chunk of a streamed answer, in seconds.
 	TimeToFirstChunk Optional[float64]
 
-	span   ptrace.Span
-	finish pcommon.Value
+	reader     *Reader
+	span       ptrace.Span
+	finish     pcommon.Value
+	finishText string // where the reason does not stand in an attribute of its own
 }
 
 // Request is what the caller asked for beside the model and the messages.
@@ -64,13 +67,16 @@ type Request struct {
 	ReasoningLevel   string // the provider's own word, such as "low"
 }
 
-// Usage is the token counts of a call. CacheRead and CacheWrite are part of Input, Reasoning is part of Output.
+// Usage is the token counts of a call. CacheRead, CacheWrite and AudioInput are part of Input, Reasoning and AudioOutput
+// are part of Output.
 type Usage struct {
-	Input      Optional[int64]
-	Output     Optional[int64]
-	CacheRead  Optional[int64]
-	CacheWrite Optional[int64]
-	Reasoning  Optional[int64]
+	Input       Optional[int64]
+	Output      Optional[int64]
+	CacheRead   Optional[int64]
+	CacheWrite  Optional[int64]
+	Reasoning   Optional[int64]
+	AudioInput  Optional[int64]
+	AudioOutput Optional[int64]
 }
 
 // Total is input plus output where both are known, and input alone for embeddings, which have no output.
@@ -92,28 +98,54 @@ func (c *Call) Model() string {
 	return c.ResponseModel
 }
 
-// FinishReasons has one reason per choice, in the order of the choices; nil where the span carries none.
+// FinishReasons has one reason per choice, in the order of the choices and in the words of OpenAI's API and the
+// conventions; nil where the span carries none.
 func (c *Call) FinishReasons() []string {
+	if c.finishText != "" {
+		return []string{finishReason(c.finishText)}
+	}
 	switch c.finish.Type() {
 	case pcommon.ValueTypeSlice:
 		values := c.finish.Slice()
 		reasons := make([]string, values.Len())
 		for i := range reasons {
-			reasons[i] = values.At(i).AsString()
+			text, _ := textOf(values.At(i))
+			reasons[i] = finishReason(text)
 		}
 		return reasons
 	case pcommon.ValueTypeStr:
-		return []string{c.finish.Str()}
+		return finishReasonList(c.finish.Str())
 	default:
 		return nil
 	}
+}
+
+// finishReasonList reads a single reason, or a list of them as JSON.
+func finishReasonList(text string) []string {
+	list, ok := parse(text)
+	if !ok || !list.isArray() {
+		return []string{finishReason(unquote(text))}
+	}
+	var reasons []string
+	list.each(func(_ string, reason value) {
+		reasons = append(reasons, finishReason(reason.text()))
+	})
+	return reasons
+}
+
+func finishReason(word string) string {
+	if name, ok := finishReasonNames[word]; ok {
+		return name
+	}
+	return word
 }
 
 // CutOff says whether the answer ended before the model was done, so that what the span shows of it is only a part: a
 // choice has the finish reason "error".
 func (c *Call) CutOff() bool {
 	if c.finish.Type() != pcommon.ValueTypeSlice {
-		return c.finish.Type() == pcommon.ValueTypeStr && c.finish.Str() == semconv.FinishReasonError
+		return c.finishText == semconv.FinishReasonError ||
+			c.finish.Type() == pcommon.ValueTypeStr && c.finish.Str() == semconv.FinishReasonError
 	}
 	values := c.finish.Slice()
 	for i := range values.Len() {

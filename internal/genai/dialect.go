@@ -3,20 +3,16 @@
 
 package genai
 
-import (
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
-	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
-)
-
 // A field is a fact about a call that an attribute can carry.
 type field uint8
 
 const (
 	operation field = iota
+	aggregate       // set at all: the span sums the calls below it
 	provider
 	requestModel
 	responseModel
+	modelInInput // stands for the model where no attribute names one
 	conversation
 	user
 	promptName
@@ -40,69 +36,118 @@ const (
 	cacheReadTokens
 	cacheWriteTokens
 	reasoningTokens
+	audioInputTokens
+	audioOutputTokens
 	timeToFirstChunk
-	outputContent // only whether there is any: content is parsed on request
+	adkEvent   // see the rule in operations.go
+	adkRequest // see the rule in operations.go
 	numFields
 )
 
-// A dialect is the set of names that one family of emitters uses.
+// A dialect is the set of names that one family of emitters uses. To add one, append its table to dialects; nothing else
+// changes.
 type dialect struct {
 	name string
 	// attributes in order of preference: where two name the same field, the first that is set wins.
 	attributes []attribute
-	// messages fills those parts of m that are still nil from the span's attributes or events.
-	messages func(span ptrace.Span, m *Messages)
+	// content in order of preference: for each side of the call, the first that yields anything wins.
+	content []source
 }
 
+// attribute is a name, and how to read a field from its value.
 type attribute struct {
 	key   string
 	field field
+	// path is where in the attribute's JSON the value stands, in gjson's syntax; empty if the attribute is the value.
+	path string
+	// values translates the value.
+	values *values
+	// constant is the value whatever the attribute says: that it is there is the fact.
+	constant string
+	// scale is what a number has to be multiplied by; zero means one.
+	scale float64
+	// plus adds the number to the one that another path of the same attribute gave the field.
+	plus bool
+	// withoutCache marks an input count that does not include the tokens read from and written to the cache.
+	withoutCache bool
 }
 
-// dialects in order of precedence. To add one, append its table; nothing else changes.
-var dialects = []dialect{otelCurrent}
-
-// otelCurrent is the OpenTelemetry GenAI semantic conventions since 1.37, including the renames that follow 1.41.
-var otelCurrent = dialect{
-	name: "otel-1.37",
-	attributes: []attribute{
-		{semconv.GenAIOperationName, operation},
-		{semconv.GenAIProviderName, provider},
-		{semconv.GenAIRequestModel, requestModel},
-		{semconv.GenAIResponseModel, responseModel},
-		{semconv.GenAIConversationID, conversation},
-		{semconv.UserID, user},
-		{semconv.GenAIPromptName, promptName},
-		{semconv.GenAIPromptVersion, promptVersion},
-		{semconv.ErrorType, errorType},
-		{semconv.OpenAIResponseServiceTier, serviceTier},
-		{semconv.GenAIRequestTemperature, temperature},
-		{semconv.GenAIRequestTopP, topP},
-		{semconv.GenAIRequestFrequencyPenalty, frequencyPenalty},
-		{semconv.GenAIRequestPresencePenalty, presencePenalty},
-		{semconv.GenAIRequestTopK, topK},
-		{semconv.GenAIRequestMaxTokens, maxTokens},
-		{semconv.GenAIRequestSeed, seed},
-		{semconv.GenAIRequestChoiceCount, choices},
-		{semconv.GenAIRequestStream, stream},
-		{semconv.GenAIOutputType, outputType},
-		{semconv.GenAIRequestReasoningLevel, reasoningLevel},
-		{semconv.GenAIResponseFinishReasons, finishReasons},
-		{semconv.GenAIUsageInputTokens, inputTokens},
-		{semconv.GenAIUsageOutputTokens, outputTokens},
-		{semconv.GenAIUsageCacheReadInputTokens, cacheReadTokens},
-		{semconv.GenAIUsageCacheWriteInputTokens, cacheWriteTokens},
-		{semconv.GenAIUsageCacheCreationInputTokens, cacheWriteTokens},
-		{semconv.GenAIUsageReasoningOutputTokens, reasoningTokens},
-		{semconv.GenAIResponseTimeToFirstChunk, timeToFirstChunk},
-		{semconv.GenAIOutputMessages, outputContent},
-	},
-	messages: otelMessages,
+// values is a translation of the words of an emitter. Of a value with a space in it, the part before the space counts.
+type values struct {
+	of map[string]string
+	// open passes on values that are not in the table; otherwise they say nothing.
+	open bool
 }
 
-// aggregates are the operations whose spans sum the model calls below them (GenAI conventions, agent spans).
-var aggregates = map[string]bool{
-	semconv.OperationInvokeAgent:    true,
-	semconv.OperationInvokeWorkflow: true,
-	semconv.OperationPlan:           true,
+// of returns the translation of word; false if there is none.
+func (v *values) translate(word string) (string, bool) {
+	if translated, ok := v.of[firstWord(word)]; ok {
+		return translated, true
+	}
+	return word, v.open
+}
+
+// side is a part of a call's content.
+type side uint8
+
+const (
+	systemSide side = iota
+	inputSide
+	outputSide
+	toolsSide
+	numSides
+)
+
+// source is one place where a dialect carries content: an attribute, indexed attributes, or span events. Exactly one of
+// key, indexed and events is set.
+type source struct {
+	side side
+	// key is the name of an attribute.
+	key string
+	// as says what the attribute's value is.
+	as format
+	// more appends to what the source before it gave, as a part of the same message.
+	more bool
+	// indexed is a family of attributes such as gen_ai.prompt.0.role.
+	indexed *indexed
+	// events are span events, by name.
+	events map[string]eventReader
+}
+
+// format is what the value of a content attribute is.
+type format uint8
+
+const (
+	anyMessages     format = iota // messages in whatever shape, as JSON, as structured values, or as plain text
+	plainText                     // the text of a message
+	reasoningText                 // what the model thought
+	systemParts                   // instructions, as parts or as text
+	quotedTexts                   // a list of texts, each as JSON
+	toolDefinitions               // a list of tools
+	toolCalls                     // the tool calls of a message
+	toolArguments                 // what a tool was called with, on the span of the tool
+	toolResult                    // what a tool returned, on the span of the tool
+	eventList                     // a JSON array of the per-message events of the conventions 1.28-1.36
+)
+
+// dialects in order of precedence.
+var dialects = []dialect{
+	otelCurrent,
+	otelMessageEvents,
+	otelContentEvents,
+	openLLMetry,
+	openInference,
+	vercel,
+	langSmith,
+	pydanticAI,
+	mlflowTracing,
+	langfuse,
+	googleADK,
+	genkit,
+	claudeCode,
+	voltAgent,
+	liveKit,
+	braintrust,
+	goCompileTime,
+	implied,
 }

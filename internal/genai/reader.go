@@ -4,16 +4,13 @@
 package genai
 
 import (
-	"math"
-	"strconv"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 )
 
-// ZeroUsage says what a usage of zero input and zero output tokens means beside an answer that is not empty.
+// ZeroUsage says what a usage of zero tokens means beside text that is not empty.
 type ZeroUsage string
 
 const (
@@ -31,95 +28,261 @@ type Options struct {
 	// PersonaAttributes are looked for in this order, on the span, then on its scope, then on its resource.
 	// If nil, DefaultPersonaAttributes are used.
 	PersonaAttributes []string
-	// ZeroUsage says what 0/0 tokens beside an answer mean. If empty, ZeroUsageMissing is used.
+	// ZeroUsage says what zero tokens beside a prompt or an answer mean. If empty, ZeroUsageMissing is used.
 	ZeroUsage ZeroUsage
 }
 
 // Reader reads calls from spans. It is safe for concurrent use.
 type Reader struct {
-	names   map[string]ranked
-	persona []string
-	zero    ZeroUsage
+	names     map[string]entry
+	documents []document
+	keys      int // number of content attributes
+	families  []*placed
+	events    map[string]bool
+	sources   [numSides][]*placed
+	persona   []string
+	zero      ZeroUsage
 }
 
-// ranked is a field and how much its attribute is preferred among those that carry it; zero is the most.
-type ranked struct {
-	field field
-	rank  uint16
+// entry is what the tables know of an attribute name.
+type entry struct {
+	targets  []target
+	document int // index in documents plus one; zero if it is none
+	content  int // index of the content attribute plus one; zero if it is none
+	sides    sides
+	indexed  bool // belongs to a family of indexed attributes, too
 }
+
+// document is a JSON attribute that carries several fields.
+type document struct{ targets []target }
+
+// placed is a source and its place in the tables.
+type placed struct {
+	*source
+	dialect int
+	value   int // index of the content attribute
+	family  int // index of the indexed attributes
+}
+
+// sides is a set of sides.
+type sides uint8
+
+func (s sides) has(one side) bool { return s&(1<<one) != 0 }
+
+func (s *sides) add(one side) { *s |= 1 << one }
+
+// maxDocuments bounds the JSON attributes of the tables, so that Read needs no memory for them.
+const maxDocuments = 24
 
 // NewReader returns a Reader for all supported dialects.
 func NewReader(o Options) *Reader {
-	r := &Reader{names: make(map[string]ranked), persona: o.PersonaAttributes, zero: o.ZeroUsage}
+	r := &Reader{names: make(map[string]entry), events: make(map[string]bool), persona: o.PersonaAttributes, zero: o.ZeroUsage}
 	if r.persona == nil {
 		r.persona = DefaultPersonaAttributes
 	}
 	rank := uint16(0)
-	for _, d := range dialects {
-		for _, a := range d.attributes {
-			if _, known := r.names[a.key]; !known {
-				r.names[a.key] = ranked{field: a.field, rank: rank}
-				rank++
-			}
+	for i := range dialects {
+		for j := range dialects[i].attributes {
+			r.addAttribute(target{&dialects[i].attributes[j], rank})
+			rank++
+		}
+		for j := range dialects[i].content {
+			r.addSource(i, &dialects[i].content[j])
+		}
+	}
+	for key, e := range r.names {
+		if family, _, _ := r.family(key); family != nil {
+			e.indexed = true
+			r.names[key] = e
 		}
 	}
 	return r
 }
 
+func (r *Reader) addAttribute(t target) {
+	e := r.names[t.key]
+	if t.path == "" {
+		e.targets = append(e.targets, t)
+	} else {
+		if e.document == 0 {
+			r.documents = append(r.documents, document{})
+			e.document = len(r.documents)
+		}
+		d := &r.documents[e.document-1]
+		d.targets = append(d.targets, t)
+	}
+	r.names[t.key] = e
+}
+
+func (r *Reader) addSource(dialect int, s *source) {
+	p := &placed{source: s, dialect: dialect}
+	switch {
+	case s.indexed != nil:
+		p.family = len(r.families)
+		r.families = append(r.families, p)
+	case s.events != nil:
+		for name := range s.events {
+			r.events[name] = true
+		}
+	default:
+		e := r.names[s.key]
+		if e.content == 0 {
+			r.keys++
+			e.content = r.keys
+		}
+		e.sides.add(s.side)
+		r.names[s.key] = e
+		p.value = e.content - 1
+	}
+	r.sources[s.side] = append(r.sources[s.side], p)
+}
+
 // Read returns what the span says about a GenAI operation; false if it is none.
 func (r *Reader) Read(resource pcommon.Resource, scope pcommon.InstrumentationScope, span ptrace.Span) (Call, bool) {
 	var found fields
+	var documents [maxDocuments]string
+	var content sides
+	var indexed *placed
 	attributes := span.Attributes()
 	attributes.Range(func(key string, value pcommon.Value) bool {
-		if name, ok := r.names[key]; ok {
-			found.offer(name, value)
+		e, known := r.names[key]
+		if family, _, _ := r.familyOf(key, known, e); family != nil {
+			indexed = family
+			content.add(family.side)
+		}
+		for _, t := range e.targets {
+			found.offer(t, value)
+		}
+		if e.document > 0 && value.Type() == pcommon.ValueTypeStr {
+			documents[e.document-1] = value.Str()
+		}
+		if e.sides != 0 && notEmpty(value) {
+			content |= e.sides
 		}
 		return true
 	})
-	if found.str(operation) == "" {
-		return Call{}, false
+	for i := range r.documents {
+		if documents[i] != "" {
+			for _, t := range r.documents[i].targets {
+				found.offerJSON(t, documents[i])
+			}
+		}
 	}
-	call := Call{
-		Operation:     found.str(operation),
-		Aggregate:     aggregates[found.str(operation)],
-		Provider:      found.str(provider),
-		RequestModel:  found.str(requestModel),
-		ResponseModel: found.str(responseModel),
-		Persona:       r.personaOf(attributes, scope.Attributes(), resource.Attributes()),
-		Conversation:  found.str(conversation),
-		User:          found.str(user),
-		PromptName:    found.str(promptName),
-		PromptVersion: found.str(promptVersion),
-		ErrorType:     found.str(errorType),
-		ServiceTier:   found.str(serviceTier),
-		Request: Request{
-			Temperature:      found.float(temperature),
-			TopP:             found.float(topP),
-			FrequencyPenalty: found.float(frequencyPenalty),
-			PresencePenalty:  found.float(presencePenalty),
-			TopK:             found.int(topK),
-			MaxTokens:        found.int(maxTokens),
-			Seed:             found.int(seed),
-			Choices:          found.int(choices),
-			Stream:           found.bool(stream),
-			OutputType:       found.str(outputType),
-			ReasoningLevel:   found.str(reasoningLevel),
-		},
-		Usage: Usage{
-			Input:      found.tokens(inputTokens),
-			Output:     found.tokens(outputTokens),
-			CacheRead:  found.tokens(cacheReadTokens),
-			CacheWrite: found.tokens(cacheWriteTokens),
-			Reasoning:  found.tokens(reasoningTokens),
-		},
-		TimeToFirstChunk: found.float(timeToFirstChunk),
-		span:             span,
-		finish:           found.value(finishReasons),
+	name := found.str(operation)
+	if name == "" {
+		if name = r.impliedOperation(indexed, span); name == "" {
+			return Call{}, false
+		}
 	}
-	if r.zero != ZeroUsageReported && call.Usage.zero() && notEmpty(found.value(outputContent)) {
-		call.Usage = Usage{}
+	call := found.call(name)
+	call.reader, call.span = r, span
+	call.Persona = r.personaOf(attributes, scope.Attributes(), resource.Attributes())
+	failed := span.Status().Code() == ptrace.StatusCodeError
+	if failed && call.ErrorType == "" {
+		call.ErrorType = exceptionType(span)
+	}
+	call.Failed = failed || call.ErrorType != ""
+	if r.zero != ZeroUsageReported {
+		call.forgetZeros(content)
 	}
 	return call, true
+}
+
+// call is what the fields say of an operation.
+func (f *fields) call(name string) Call {
+	call := Call{
+		Operation:     name,
+		Aggregate:     f.sums(name),
+		Provider:      f.str(provider),
+		RequestModel:  f.str(requestModel),
+		ResponseModel: f.str(responseModel),
+		Conversation:  f.str(conversation),
+		User:          f.str(user),
+		PromptName:    f.str(promptName),
+		PromptVersion: f.str(promptVersion),
+		ErrorType:     f.str(errorType),
+		ServiceTier:   f.str(serviceTier),
+		Request: Request{
+			Temperature:      f.float(temperature),
+			TopP:             f.float(topP),
+			FrequencyPenalty: f.float(frequencyPenalty),
+			PresencePenalty:  f.float(presencePenalty),
+			TopK:             f.int(topK),
+			MaxTokens:        f.int(maxTokens),
+			Seed:             f.int(seed),
+			Choices:          f.int(choices),
+			Stream:           f.bool(stream),
+			OutputType:       f.str(outputType),
+			ReasoningLevel:   f.str(reasoningLevel),
+		},
+		Usage:            f.usage(),
+		TimeToFirstChunk: f.float(timeToFirstChunk),
+		finish:           noValue,
+	}
+	if call.Model() == "" {
+		call.RequestModel = f.str(modelInInput)
+	}
+	if s := &f[finishReasons]; s.set() {
+		call.finish, call.finishText = s.value, s.text
+	}
+	return call
+}
+
+// impliedOperation is what a span must be that carries the content of a model call and nothing that says what it is.
+func (r *Reader) impliedOperation(indexed *placed, span ptrace.Span) string {
+	if indexed != nil {
+		if indexed.indexed.prefix == embeddingPrefix {
+			return semconv.OperationEmbeddings
+		}
+		return semconv.OperationChat
+	}
+	events := span.Events()
+	for i := range events.Len() {
+		if r.events[events.At(i).Name()] {
+			return semconv.OperationChat
+		}
+	}
+	return ""
+}
+
+// exceptionType is the type of the last exception that the span recorded: OpenInference and OpenLLMetry give no other
+// reason for an error.
+func exceptionType(span ptrace.Span) string {
+	events := span.Events()
+	for i := events.Len() - 1; i >= 0; i-- {
+		if event := events.At(i); event.Name() == "exception" {
+			if v, ok := event.Attributes().Get("exception.type"); ok && v.Type() == pcommon.ValueTypeStr {
+				return v.Str()
+			}
+		}
+	}
+	return ""
+}
+
+// forgetZeros takes away the counts of zero that cannot be: of an answer that has text, of a prompt that has text or was
+// answered, and of a stream that did not fail, for which the Go compile-time instrumentation writes zeros when the stream
+// carried no usage.
+func (c *Call) forgetZeros(content sides) {
+	u := &c.Usage
+	noInput, noOutput := u.Input.Set && u.Input.Value == 0, u.Output.Set && u.Output.Value == 0
+	if !noInput && !noOutput {
+		return
+	}
+	if noInput && noOutput && c.Request.Stream && !c.Failed {
+		u.Input, u.Output = Optional[int64]{}, Optional[int64]{}
+		return
+	}
+	if content == 0 && c.span.Events().Len() == 0 {
+		return
+	}
+	m := c.Messages()
+	asked, answered := sayAnything(m.Input), sayAnything(m.Output)
+	if noInput && (asked || answered) {
+		u.Input = Optional[int64]{}
+	}
+	if noOutput && answered {
+		u.Output = Optional[int64]{}
+	}
 }
 
 // personaOf returns the first persona attribute that is set, span before scope before resource.
@@ -127,7 +290,7 @@ func (r *Reader) personaOf(places ...pcommon.Map) string {
 	for _, place := range places {
 		for _, key := range r.persona {
 			if v, ok := place.Get(key); ok {
-				if persona := v.AsString(); persona != "" {
+				if persona, _ := textOf(v); persona != "" {
 					return persona
 				}
 			}
@@ -136,15 +299,11 @@ func (r *Reader) personaOf(places ...pcommon.Map) string {
 	return ""
 }
 
-func (u Usage) zero() bool {
-	return u.Input.Set && u.Output.Set && u.Input.Value == 0 && u.Output.Value == 0
-}
-
 // notEmpty reports whether a content attribute holds anything, without parsing it.
 func notEmpty(v pcommon.Value) bool {
 	switch v.Type() {
 	case pcommon.ValueTypeStr:
-		return len(v.Str()) > len("[]")
+		return v.Str() != "" && v.Str() != "[]" && v.Str() != "{}"
 	case pcommon.ValueTypeSlice:
 		return v.Slice().Len() > 0
 	case pcommon.ValueTypeMap:
@@ -152,93 +311,4 @@ func notEmpty(v pcommon.Value) bool {
 	default:
 		return false
 	}
-}
-
-// fields holds for each field the value of the most preferred attribute seen so far.
-type fields [numFields]struct {
-	value pcommon.Value
-	rank  uint16
-	set   bool
-}
-
-func (f *fields) offer(name ranked, value pcommon.Value) {
-	if slot := &f[name.field]; !slot.set || name.rank < slot.rank {
-		slot.value, slot.rank, slot.set = value, name.rank, true
-	}
-}
-
-// value is the field's value, or an empty one.
-func (f *fields) value(of field) pcommon.Value {
-	if !f[of].set {
-		return noValue
-	}
-	return f[of].value
-}
-
-var noValue = pcommon.NewValueEmpty()
-
-func (f *fields) str(of field) string {
-	if v := f.value(of); v.Type() == pcommon.ValueTypeStr {
-		return v.Str()
-	}
-	return ""
-}
-
-func (f *fields) bool(of field) bool {
-	switch v := f.value(of); v.Type() {
-	case pcommon.ValueTypeBool:
-		return v.Bool()
-	case pcommon.ValueTypeStr:
-		return v.Str() == "true"
-	default:
-		return false
-	}
-}
-
-// float reads an int, a double or a numeric string: emitters disagree. NaN and infinities are no numbers.
-func (f *fields) float(of field) Optional[float64] {
-	var n float64
-	switch v := f.value(of); v.Type() {
-	case pcommon.ValueTypeDouble:
-		n = v.Double()
-	case pcommon.ValueTypeInt:
-		n = float64(v.Int())
-	case pcommon.ValueTypeStr:
-		parsed, err := strconv.ParseFloat(v.Str(), 64)
-		if err != nil {
-			return Optional[float64]{}
-		}
-		n = parsed
-	default:
-		return Optional[float64]{}
-	}
-	if math.IsNaN(n) || math.IsInf(n, 0) {
-		return Optional[float64]{}
-	}
-	return Some(n)
-}
-
-// int reads a whole number from an int, a double or a numeric string.
-func (f *fields) int(of field) Optional[int64] {
-	switch v := f.value(of); v.Type() {
-	case pcommon.ValueTypeInt:
-		return Some(v.Int())
-	case pcommon.ValueTypeStr:
-		if n, err := strconv.ParseInt(v.Str(), 10, 64); err == nil {
-			return Some(n)
-		}
-	}
-	n := f.float(of)
-	if !n.Set || n.Value != math.Trunc(n.Value) || math.Abs(n.Value) > 1<<53 {
-		return Optional[int64]{}
-	}
-	return Some(int64(n.Value))
-}
-
-// tokens reads a token count; a negative number is no count.
-func (f *fields) tokens(of field) Optional[int64] {
-	if n := f.int(of); n.Value >= 0 {
-		return n
-	}
-	return Optional[int64]{}
 }

@@ -154,15 +154,6 @@ func TestPersonaAttributesAreConfigurable(t *testing.T) {
 	assert.Equal(t, "7", call.Persona)
 }
 
-func TestReadDoesNotAllocate(t *testing.T) {
-	reader, resource, scope, span := NewReader(Options{}), pcommon.NewResource(), pcommon.NewInstrumentationScope(), typical(4<<10)
-	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		if _, ok := reader.Read(resource, scope, span); !ok {
-			t.Fatal("not a call")
-		}
-	}))
-}
-
 // FuzzRead reads whatever spans OTLP/JSON can carry.
 func FuzzRead(f *testing.F) {
 	inputs, err := filepath.Glob("testdata/*/*.otlp.json")
@@ -178,67 +169,4 @@ func FuzzRead(f *testing.F) {
 			readAll(reader, traces)
 		}
 	})
-}
-
-// FuzzContent reads whatever a content attribute can hold.
-func FuzzContent(f *testing.F) {
-	f.Add(`[{"role":"user","parts":[{"type":"text","content":"Hi"}]}]`)
-	f.Add(`[{"role":"user","parts":[{"type":"uri","uri":"data:image/png;base64,AAAA"}]}]`)
-	f.Add(`[[[[[[[[`)
-	reader := NewReader(Options{})
-	f.Fuzz(func(_ *testing.T, text string) {
-		span := ptrace.NewSpan()
-		span.Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationChat)
-		for _, key := range []string{
-			semconv.GenAIInputMessages, semconv.GenAIOutputMessages, semconv.GenAISystemInstructions, semconv.GenAIToolDefinitions,
-		} {
-			span.Attributes().PutStr(key, text)
-		}
-		call, _ := reader.Read(pcommon.NewResource(), pcommon.NewInstrumentationScope(), span)
-		call.Messages()
-	})
-}
-
-// typical is a span of the current conventions with content of about the given size, in bytes.
-func typical(size int) ptrace.Span {
-	span := ptrace.NewSpan()
-	a := span.Attributes()
-	a.PutStr(semconv.GenAIOperationName, semconv.OperationChat)
-	a.PutStr(semconv.GenAIProviderName, semconv.ProviderOpenAI)
-	a.PutStr(semconv.GenAIRequestModel, "gpt-4o")
-	a.PutStr(semconv.GenAIResponseModel, "gpt-4o-2024-08-06")
-	a.PutStr(semconv.PersonaID, "tech_educator")
-	a.PutDouble(semconv.GenAIRequestTemperature, 0.7)
-	a.PutInt(semconv.GenAIUsageInputTokens, 900)
-	a.PutInt(semconv.GenAIUsageOutputTokens, 100)
-	a.PutEmptySlice(semconv.GenAIResponseFinishReasons).AppendEmpty().SetStr("stop")
-	prompt := strings.Repeat("Explain how a \"hash map\" works.\n", size*3/4/32+1)
-	answer := strings.Repeat("It maps keys to values, quickly. ", size/4/33+1)
-	message := func(role, text string) string {
-		quoted, _ := json.Marshal(text)
-		return `[{"role":"` + role + `","parts":[{"type":"text","content":` + string(quoted) + `}]}]`
-	}
-	a.PutStr(semconv.GenAIInputMessages, message("user", prompt))
-	a.PutStr(semconv.GenAIOutputMessages, message("assistant", answer))
-	return span
-}
-
-func BenchmarkRead(b *testing.B) {
-	reader, resource, scope := NewReader(Options{}), pcommon.NewResource(), pcommon.NewInstrumentationScope()
-	for name, size := range map[string]int{"1KB": 1 << 10, "4KB": 4 << 10, "64KB": 64 << 10} {
-		span := typical(size)
-		b.Run("attributes/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				reader.Read(resource, scope, span)
-			}
-		})
-		b.Run("messages/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				call, _ := reader.Read(resource, scope, span)
-				call.Messages()
-			}
-		})
-	}
 }

@@ -21,6 +21,19 @@ const (
 	GenAIToolDefinitions    = "gen_ai.tool.definitions"
 	GenAIPromptName         = "gen_ai.prompt.name"
 	GenAIPromptVersion      = "gen_ai.prompt.version" // newer than 1.41
+	GenAIAgentName          = "gen_ai.agent.name"
+	GenAIToolName           = "gen_ai.tool.name"
+	GenAIToolCallID         = "gen_ai.tool.call.id"
+	GenAIToolCallArguments  = "gen_ai.tool.call.arguments"
+	GenAIToolCallResult     = "gen_ai.tool.call.result"
+
+	GenAIPromptVariablePrefix     = "gen_ai.prompt.variable." // + name; newer than 1.41
+	GenAIToolType                 = "gen_ai.tool.type"        // function, extension or datastore
+	GenAIToolDescription          = "gen_ai.tool.description"
+	GenAIEmbeddingsDimensionCount = "gen_ai.embeddings.dimension.count"
+	GenAIRequestEncodingFormats   = "gen_ai.request.encoding_formats"
+	GenAIRequestPreviousResponse  = "gen_ai.request.previous_response.id" // newer than 1.41
+	GenAITokenType                = "gen_ai.token.type"                   // input or output; of metrics only
 
 	GenAIRequestModel            = "gen_ai.request.model"
 	GenAIRequestChoiceCount      = "gen_ai.request.choice.count"
@@ -46,6 +59,8 @@ const (
 	GenAIUsageCacheCreationInputTokens = "gen_ai.usage.cache_creation.input_tokens"
 	GenAIUsageCacheWriteInputTokens    = "gen_ai.usage.cache_write.input_tokens" // newer than 1.41, was cache_creation
 	GenAIUsageReasoningOutputTokens    = "gen_ai.usage.reasoning.output_tokens"
+	GenAIUsageAudioInputTokens         = "gen_ai.usage.audio.input_tokens"  // newer than 1.41
+	GenAIUsageAudioOutputTokens        = "gen_ai.usage.audio.output_tokens" // newer than 1.41
 )
 
 // Values of GenAIOperationName.
@@ -91,10 +106,54 @@ const (
 // APITypeChatCompletions is the value of OpenAIAPIType for POST /chat/completions.
 const APITypeChatCompletions = "chat_completions"
 
+// APITypeResponses is the value of OpenAIAPIType for the Responses API.
+const APITypeResponses = "responses"
+
+// The OpenAI Batch API, which the conventions do not have yet. Its operations call no model: what a batch cost is on the
+// spans of its lines, so the usage of the whole is not under gen_ai.usage.
+const (
+	OperationCreateBatch   = "create_batch"
+	OperationRetrieveBatch = "retrieve_batch"
+
+	OpenAIBatchEndpoint          = "openai.batch.endpoint"
+	OpenAIBatchStatus            = "openai.batch.status"
+	OpenAIBatchInputFileID       = "openai.batch.input_file.id"
+	OpenAIBatchOutputFileID      = "openai.batch.output_file.id"
+	OpenAIBatchErrorFileID       = "openai.batch.error_file.id"
+	OpenAIBatchRequestsTotal     = "openai.batch.requests.total"
+	OpenAIBatchRequestsCompleted = "openai.batch.requests.completed"
+	OpenAIBatchRequestsFailed    = "openai.batch.requests.failed"
+
+	OpenAIBatchUsageInputTokens     = "openai.batch.usage.input_tokens"
+	OpenAIBatchUsageOutputTokens    = "openai.batch.usage.output_tokens"
+	OpenAIBatchUsageCacheReadTokens = "openai.batch.usage.cache_read.input_tokens"
+	OpenAIBatchUsageReasoningTokens = "openai.batch.usage.reasoning.output_tokens"
+
+	// ServiceTierBatch is the value of OpenAIResponseServiceTier for a line of a batch.
+	ServiceTierBatch = "batch"
+)
+
+// Metrics of the GenAI conventions 1.41.
+const (
+	MetricClientOperationDuration  = "gen_ai.client.operation.duration"              // seconds
+	MetricClientTokenUsage         = "gen_ai.client.token.usage"                     // tokens
+	MetricClientTimeToFirstChunk   = "gen_ai.client.operation.time_to_first_chunk"   // seconds
+	MetricClientTimePerOutputChunk = "gen_ai.client.operation.time_per_output_chunk" // seconds
+
+	// Values of GenAITokenType.
+	TokenTypeInput  = "input"
+	TokenTypeOutput = "output"
+)
+
+// EventInferenceDetails is the name of the log event that carries the content of a call.
+const EventInferenceDetails = "gen_ai.client.inference.operation.details"
+
 // General attributes of the core conventions.
 const (
 	ErrorType              = "error.type"
 	HTTPRequestResendCount = "http.request.resend_count"
+	HTTPResponseStatusCode = "http.response.status_code"
+	HTTPResponseRetryAfter = "http.response.header.retry-after"
 	ServerAddress          = "server.address"
 	ServerPort             = "server.port"
 	ServiceName            = "service.name"
