@@ -78,6 +78,23 @@ bench-go: ## Go benchmarks as a Markdown table (BENCH=regexp, PKG=./internal/...
 bench-openaiotel: ## what openaiotel costs per call, per chunk and per open stream, beside otelhttp, against its bars
 	@go run ./test/eval/openaiotel/cost
 
+# The others in the same run, as far as they can be had: bpe-openai needs cargo.
+.PHONY: bench-tiktoken
+bench-tiktoken: .tools/tiktoken ## token counting against other libraries, on the recorded text in GENAI_DATA
+	@if [ -z "$${GENAI_DATA:-}" ]; then echo "set GENAI_DATA to the folder of recorded data" >&2; exit 1; fi
+	@mkdir -p _build; rust=; \
+	if command -v cargo > /dev/null; then \
+		echo "==> building bpe-openai (a minute, once)" >&2; \
+		CARGO_TARGET_DIR=_build/cargo cargo build --quiet --release --locked --manifest-path tools/bench-tiktoken/bpe-openai/Cargo.toml; \
+		rust=_build/cargo/release/bench-bpe-openai; \
+	fi; \
+	go build -C tools/bench-tiktoken -o $(CURDIR)/_build/bench-tiktoken-go; \
+	go build -o _build/bench-tiktoken ./internal/tiktoken/internal/bench; \
+	_build/bench-tiktoken 'pkoukk/tiktoken-go' '_build/bench-tiktoken-go pkoukk' \
+		'tiktoken-go/tokenizer' '_build/bench-tiktoken-go tokenizer' \
+		'Python tiktoken' '.tools/tiktoken/bin/python tools/bench-tiktoken/bench.py' \
+		'bpe-openai' "$$rust"
+
 .PHONY: eval
 eval: ## every eval-* target
 	$(if $(call targets,eval),$(call run_each,$(call targets,eval)),@echo "there is no eval-* target yet")

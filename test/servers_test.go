@@ -43,9 +43,9 @@ func startCollector(t *testing.T, config, mlflow string, env ...string) *testbed
 // waitFor polls until a condition holds.
 func waitFor(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !condition() {
-		require.False(t, time.Now().After(deadline), "waited a minute for: %s", what)
+		require.False(t, time.Now().After(deadline), "waited two minutes for: %s", what)
 		<-time.After(100 * time.Millisecond)
 	}
 }

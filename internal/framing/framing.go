@@ -15,10 +15,9 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 )
 
-// Counter counts the tokens of a text in the encoding of the call's model. An error means that it refuses the text, because
-// counting it would take too long.
+// Counter counts the tokens of a text in the encoding of the call's model.
 type Counter interface {
-	Count(text string) (int, error)
+	Count(text string) int
 }
 
 // Reason says why a number of tokens is not known.
@@ -35,7 +34,6 @@ const (
 	ReasonMedia        Reason = "media"         // images, audio, files
 	ReasonTools        Reason = "tools"         // tool definitions, calls or results
 	ReasonUnsupported  Reason = "unsupported"   // a shape whose rule is not known, such as several texts in one message
-	ReasonTooSlow      Reason = "too_slow"      // text that the Counter refuses
 )
 
 // Count is the number of tokens of one side of a call, or the reason why it is not known.
@@ -238,11 +236,7 @@ func (t *tally) text(s string) {
 	if t.reason != "" {
 		return
 	}
-	n, err := t.counter.Count(s)
-	if err != nil {
-		t.reason = ReasonTooSlow
-	}
-	t.tokens += int64(n)
+	t.tokens += int64(t.counter.Count(s))
 }
 
 func (t *tally) count(source string) Count {

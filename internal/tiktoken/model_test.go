@@ -35,6 +35,15 @@ func TestForModel(t *testing.T) {
 		"openrouter/openai/gpt-4o:extended":     tiktoken.O200kBase,
 		"azure/gpt-4o":                          tiktoken.O200kBase,
 		"GPT-4o":                                tiktoken.O200kBase,
+		"gpt-audio-mini-2025-10-06":             tiktoken.O200kBase,
+		"gpt-realtime-2025-08-28":               tiktoken.O200kBase,
+		"computer-use-preview-2025-03-11":       tiktoken.O200kBase,
+		"codex-mini-latest":                     tiktoken.O200kBase,
+		"gpt-oss-120b":                          tiktoken.O200kHarmony,
+		"gpt-oss:20b":                           tiktoken.O200kHarmony,
+		"openai/gpt-oss-120b":                   tiktoken.O200kHarmony,
+		"text-davinci-edit-001":                 tiktoken.P50kEdit,
+		"code-davinci-edit-001":                 tiktoken.P50kEdit,
 		"gpt-4":                                 tiktoken.Cl100kBase,
 		"gpt-4-0613":                            tiktoken.Cl100kBase,
 		"gpt-4-32k":                             tiktoken.Cl100kBase,
@@ -67,7 +76,7 @@ func TestForModelDoesNotGuess(t *testing.T) {
 	for _, model := range []string{
 		"", "/", "-", ".", "ft:", ":", "gpt", "gpt-", "gpt-4.2", "gpt-4.15", "gpt-45", "gpt-50", "gpt4o", "o", "o10", "o2-mini",
 		"my-gpt-4o", "prod-chat", "claude-opus-4-8", "anthropic/claude-sonnet-5", "gemini-2.5-pro", "llama-3.3-70b",
-		"mistral-large", "EleutherAI/gpt-j-6b", "gpt-neo", "gpt-oss-120b", "text-embedding-4", "gpt-4o/other",
+		"mistral-large", "EleutherAI/gpt-j-6b", "gpt-neo", "text-embedding-4", "gpt-4o/other",
 	} {
 		_, ok := tiktoken.ForModel(model)
 		require.False(t, ok, model)

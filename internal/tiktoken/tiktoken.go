@@ -1,26 +1,14 @@
 // Copyright The otelcol-mlflow Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package tiktoken counts the tokens of a text as OpenAI's models see it.
-//
-// Counts are those of Python's tiktoken with encode_ordinary: special tokens in the text are text, so "<|endoftext|>" is
-// what a user typed and never a control token, and invalid UTF-8 counts as the replacement characters that Python's
-// errors="replace" gives. The vocabularies are part of the program; nothing is ever fetched.
-//
-// How many tokens a call was billed for also depends on how its messages are framed: package framing.
 package tiktoken
 
 import (
-	"errors"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
-
-	"github.com/pkoukk/tiktoken-go"
-	loader "github.com/pkoukk/tiktoken-go-loader"
-	"golang.org/x/text/encoding/unicode"
 )
 
 // Encoding names a vocabulary and the way text is split before it is looked up there.
@@ -28,96 +16,97 @@ type Encoding string
 
 // The encodings of OpenAI's models.
 const (
-	O200kBase  Encoding = "o200k_base"  // GPT-4o and everything newer
-	Cl100kBase Encoding = "cl100k_base" // GPT-3.5, GPT-4, embeddings
-	P50kBase   Encoding = "p50k_base"   // code models and text-davinci-002, -003
-	R50kBase   Encoding = "r50k_base"   // GPT-3
+	O200kBase    Encoding = "o200k_base"    // GPT-4o and everything newer
+	O200kHarmony Encoding = "o200k_harmony" // gpt-oss; o200k_base with other special tokens
+	Cl100kBase   Encoding = "cl100k_base"   // GPT-3.5, GPT-4, embeddings
+	P50kBase     Encoding = "p50k_base"     // code models and text-davinci-002, -003
+	P50kEdit     Encoding = "p50k_edit"     // text-davinci-edit-001; p50k_base with other special tokens
+	R50kBase     Encoding = "r50k_base"     // GPT-3
 )
 
-// ErrTooSlow is returned for text that cannot be counted in bounded time.
-var ErrTooSlow = errors.New("text would take too long to count")
+// The vocabularies, written by ./internal/generate.
+//
+//go:generate go run ./internal/generate
+var (
+	//go:embed o200k_base.merges
+	o200kMerges string
+	//go:embed cl100k_base.merges
+	cl100kMerges string
+	//go:embed p50k_base.merges
+	p50kMerges string
+)
 
-// patterns split text into pieces, from tiktoken's openai_public.py. Where tiktoken writes possessive quantifiers these
-// do not; the pieces are the same.
-var patterns = map[Encoding]string{
-	O200kBase: strings.Join([]string{
-		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
-		`[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
-		`\p{N}{1,3}`,
-		` ?[^\s\p{L}\p{N}]+[\r\n/]*`,
-		`\s*[\r\n]+`,
-		`\s+(?!\S)`,
-		`\s+`,
-	}, "|"),
-	Cl100kBase: strings.Join([]string{
-		`(?i:'s|'t|'re|'ve|'m|'ll|'d)`,
-		`[^\r\n\p{L}\p{N}]?\p{L}+`,
-		`\p{N}{1,3}`,
-		` ?[^\s\p{L}\p{N}]+[\r\n]*`,
-		`\s*[\r\n]+`,
-		`\s+(?!\S)`,
-		`\s+`,
-	}, "|"),
-	P50kBase: gpt2Pattern,
-	R50kBase: gpt2Pattern,
-}
+// r50kRanks is how many ranks r50k_base has; those of p50k_base begin with the same.
+const r50kRanks = 50256
 
-const gpt2Pattern = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-
-// tokenizers holds one Tokenizer per encoding, built when it is first asked for: that takes 40 to 200 ms and keeps 10 to
-// 25 MB.
-var tokenizers = func() map[Encoding]func() (*Tokenizer, error) {
-	all := make(map[Encoding]func() (*Tokenizer, error), len(patterns))
-	for name, pattern := range patterns {
-		all[name] = sync.OnceValues(func() (*Tokenizer, error) { return load(name, pattern) })
+var tokenizers = func() map[Encoding]func() *Tokenizer {
+	o200k := sync.OnceValue(func() *Tokenizer { return &Tokenizer{newVocabulary(o200kMerges, 0), nextO200k} })
+	cl100k := sync.OnceValue(func() *Tokenizer { return &Tokenizer{newVocabulary(cl100kMerges, 0), nextCl100k} })
+	p50k := sync.OnceValue(func() *Tokenizer { return &Tokenizer{newVocabulary(p50kMerges, 0), nextR50k} })
+	r50k := sync.OnceValue(func() *Tokenizer { return &Tokenizer{newVocabulary(p50kMerges, r50kRanks), nextR50k} })
+	return map[Encoding]func() *Tokenizer{
+		O200kBase:    o200k,
+		O200kHarmony: o200k,
+		Cl100kBase:   cl100k,
+		P50kBase:     p50k,
+		P50kEdit:     p50k,
+		R50kBase:     r50k,
 	}
-	return all
 }()
 
 // Encodings are the known encodings in alphabetical order.
 func Encodings() []Encoding {
-	return slices.Sorted(maps.Keys(patterns))
+	return slices.Sorted(maps.Keys(tokenizers))
 }
 
-// Get returns the Tokenizer of an encoding, the same one each time.
+// Get returns the Tokenizer of an encoding, the same one each time. The first call for an encoding unpacks its vocabulary;
+// an error means that there is no such encoding.
 func Get(name Encoding) (*Tokenizer, error) {
 	get, ok := tokenizers[name]
 	if !ok {
 		return nil, fmt.Errorf("unknown encoding %q", string(name))
 	}
-	return get()
+	return get(), nil
 }
 
-func load(name Encoding, pattern string) (*Tokenizer, error) {
-	ranks, err := loader.NewOfflineLoader().LoadTiktokenBpe(string(name) + ".tiktoken")
-	if err != nil {
-		return nil, fmt.Errorf("loading the vocabulary of %s: %w", name, err)
-	}
-	bpe, err := tiktoken.NewCoreBPE(ranks, nil, pattern)
-	if err != nil {
-		return nil, fmt.Errorf("building %s: %w", name, err)
-	}
-	return &Tokenizer{bpe: tiktoken.NewTiktoken(bpe, nil, nil)}, nil
-}
-
-// Tokenizer counts tokens in one encoding. It is safe for concurrent use.
+// Tokenizer turns text into tokens of one encoding. It is safe for concurrent use. Get one with [Get].
 type Tokenizer struct {
-	bpe *tiktoken.Tiktoken
+	vocabulary *vocabulary
+	next       func(text string, start int) int // the end of the piece at start of text, which is valid UTF-8
 }
 
-// Count returns the number of tokens of text, or ErrTooSlow, without having tried, where the text is longer than 1 MiB or
-// has runs of unbroken letters, digits, or punctuation and white space that are too long or too many. Ordinary text has
-// none: a run of 2 KiB is accepted.
-func (t *Tokenizer) Count(text string) (int, error) {
-	if len(text) > maxText {
-		return 0, ErrTooSlow
+// Count returns the number of tokens of text. It allocates nothing, unless text is invalid UTF-8 or has a piece of more
+// than some hundred bytes without a word in it.
+func (t *Tokenizer) Count(text string) int {
+	text = toValidUTF8(text)
+	var buffer [64]uint32
+	merged := buffer[:0]
+	n := 0
+	for start := 0; start < len(text); {
+		end := t.next(text, start)
+		if _, ok := t.vocabulary.rank(text, start, end); ok {
+			n++
+		} else {
+			merged = t.vocabulary.merge(merged[:0], text, start, end)
+			n += len(merged)
+		}
+		start = end
 	}
-	text, err := unicode.UTF8.NewDecoder().String(text)
-	if err != nil {
-		return 0, fmt.Errorf("replacing invalid UTF-8: %w", err)
+	return n
+}
+
+// Encode returns the tokens of text; nil if it has none. Use Count where only their number matters.
+func (t *Tokenizer) Encode(text string) []uint32 {
+	text = toValidUTF8(text)
+	var tokens []uint32
+	for start := 0; start < len(text); {
+		end := t.next(text, start)
+		if rank, ok := t.vocabulary.rank(text, start, end); ok {
+			tokens = append(tokens, rank)
+		} else {
+			tokens = t.vocabulary.merge(tokens, text, start, end)
+		}
+		start = end
 	}
-	if tooSlow(text) {
-		return 0, ErrTooSlow
-	}
-	return len(t.bpe.EncodeOrdinary(text)), nil
+	return tokens
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func TestConfig(t *testing.T) {
-	const encodings = `"cl100k_base", "o200k_base", "p50k_base", "r50k_base"`
+	const encodings = `"cl100k_base", "o200k_base", "o200k_harmony", "p50k_base", "p50k_edit", "r50k_base"`
 	for section, test := range map[string]struct {
 		want         *Config
 		unmarshalErr string

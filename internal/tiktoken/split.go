@@ -1,0 +1,109 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package tiktoken
+
+// The scanners of this file and its neighbours return the end of the piece at start of text. Each does what its regular
+// expression in tiktoken's openai_public.py does, quoted above it; alternatives are tried from left to right.
+
+// digits is \p{N}{1,most}, with the first of them before i.
+func digits(text string, i, most int) int {
+	for n := 1; n < most && i < len(text); n++ {
+		c, size := classAt(text, i)
+		if c != number {
+			break
+		}
+		i += size
+	}
+	return i
+}
+
+// letters is \p{L}*.
+func letters(text string, i int) int {
+	for i < len(text) {
+		c, size := classAt(text, i)
+		if !isLetter(c) {
+			break
+		}
+		i += size
+	}
+	return i
+}
+
+// symbols is [^\s\p{L}\p{N}]*.
+func symbols(text string, i int) int {
+	for i < len(text) {
+		c, size := classAt(text, i)
+		if !isSymbol(c) {
+			break
+		}
+		i += size
+	}
+	return i
+}
+
+// newlines is [\r\n]*.
+func newlines(text string, i int) int {
+	for i < len(text) && (text[i] == '\r' || text[i] == '\n') {
+		i++
+	}
+	return i
+}
+
+// run is white space.
+type run struct {
+	end         int // of all of it
+	last        int // where its last character begins
+	lastNewline int // where the last newline in it ends; -1 if there is none
+}
+
+// spaces is \s+.
+func spaces(text string, i int) run {
+	r := run{last: i, lastNewline: -1}
+	for i < len(text) {
+		c, size := classAt(text, i)
+		if !isSpace(c) {
+			break
+		}
+		r.last = i
+		i += size
+		if c == newline {
+			r.lastNewline = i
+		}
+	}
+	r.end = i
+	return r
+}
+
+// beforeLast is \s+(?!\S)|\s: all of the run at start but its last character, which belongs to what follows.
+func (r run) beforeLast(text string, start int) int {
+	if r.end == len(text) || r.last == start {
+		return r.end
+	}
+	return r.last
+}
+
+// contraction is '(?:[sdmt]|ll|ve|re), the length of it; 0 if there is none. With fold it is (?i:…), for which the long s
+// (U+017F) is an s, too.
+func contraction(text string, i int, fold bool) int {
+	if i+1 >= len(text) || text[i] != '\'' {
+		return 0
+	}
+	var bit byte
+	if fold {
+		bit = 0x20 // of lower case
+	}
+	first, second := text[i+1]|bit, byte(0)
+	if i+2 < len(text) {
+		second = text[i+2] | bit
+	}
+	switch {
+	case first == 's' || first == 'd' || first == 'm' || first == 't':
+		return 2
+	case first == 'l' && second == 'l', (first == 'v' || first == 'r') && second == 'e':
+		return 3
+	case fold && text[i+1] == 0xC5 && i+2 < len(text) && text[i+2] == 0xBF:
+		return 3
+	}
+	return 0
+}
