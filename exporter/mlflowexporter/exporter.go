@@ -29,10 +29,6 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
 )
 
-// maxClockSkew is how far the clock of an application may run ahead of the collector's. A span that ended before this
-// process started, or that may have, may come from the queue of an earlier process and be written already.
-const maxClockSkew = time.Minute
-
 // Why no run is written for a span.
 const (
 	skippedNotGenAI  = "not_genai"
@@ -60,7 +56,7 @@ type mlflowExporter struct {
 	health    health
 
 	// From start on.
-	started     time.Time
+	horizon     *horizon
 	experiments *experiments
 	writer      *writer
 	deadLetter  *deadLetter
@@ -104,6 +100,9 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	if err := doubts.load(ctx); err != nil {
 		return errors.Join(fmt.Errorf("reading what an earlier process left to look at: %w", err), store.Close(ctx))
 	}
+	if e.horizon, err = loadHorizon(ctx, store, time.Now(), e.settings.Logger); err != nil {
+		return errors.Join(fmt.Errorf("reading what an earlier process knew of clocks: %w", err), store.Close(ctx))
+	}
 	err = e.telemetry.RegisterMlflowDoubtsWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
 		observer.Observe(doubts.waiting())
 		return nil
@@ -116,7 +115,6 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
 	e.writer = newWriter(client, doubts)
-	e.started = time.Now()
 
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -245,6 +243,7 @@ func (e *mlflowExporter) write(ctx context.Context, c *call) (err error) {
 	experimentID, err := e.experiments.id(ctx, experiment)
 	if err == nil {
 		r := e.builder.Run(&c.Span)
+		e.horizon.extend(ctx, c.EndTimestamp().AsTime())
 		var found bool
 		found, err = e.writer.write(ctx, key{trace: c.TraceID(), span: c.SpanID()}, e.mayExist(c), experimentID, &r)
 		if err == nil {
@@ -283,7 +282,7 @@ func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflo
 
 // mayExist reports whether the call's run may have been written by an earlier process or another collector.
 func (e *mlflowExporter) mayExist(c *call) bool {
-	return e.config.Dedupe == DedupeAlways || c.EndTimestamp().AsTime().Before(e.started.Add(maxClockSkew))
+	return e.config.Dedupe == DedupeAlways || e.horizon.mayBeOld(c.EndTimestamp().AsTime())
 }
 
 func (e *mlflowExporter) written(ctx context.Context, found, overflowed bool) {

@@ -72,7 +72,7 @@ func (b *bench) restart(t *testing.T, set exporter.Settings, config *Config) {
 	e, err := newExporter(set, config)
 	require.NoError(t, err)
 	require.NoError(t, e.start(t.Context(), componenttest.NewNopHost()))
-	e.started = time.Now().Add(-time.Hour) // spans that end now are new
+	e.horizon.started = time.Now().Add(-time.Hour) // spans that end now are new
 	b.mlflowExporter = e
 }
 
@@ -274,7 +274,7 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	set.TelemetrySettings = b.mlflowExporter.settings
 	require.NoError(t, b.shutdown(t.Context()))
 	b.restart(t, set, b.config)
-	b.started = time.Now() // a new process, that gets all of it again
+	b.horizon.started = time.Now() // a new process, that gets all of it again
 	require.NoError(t, b.push(t.Context(), batch))
 	require.NoError(t, b.push(t.Context(), half))
 	requireWritten(t, b.fake, 4)
@@ -499,6 +499,65 @@ func TestSpanSentToTwoCollectorsHasOneRun(t *testing.T) {
 	requireWritten(t, b.fake, 10)
 }
 
+// Of two collectors that write a span, one sees that only its own run is finished, so it will keep that; before it has
+// deleted the other, that is finished too, and by the same rule the other collector keeps it.
+func TestCollectorsThatKeepDifferentRunsLeaveOne(t *testing.T) {
+	b := newBench(t, nil)
+	experiment, err := b.writer.client.CreateExperiment(t.Context(), "x", nil)
+	require.NoError(t, err)
+	span := key{trace: [16]byte{1, 2}, span: [8]byte{3}}
+	create := func() string {
+		id, err := b.writer.client.CreateRun(t.Context(), tracking.NewRun{ExperimentID: experiment, Tags: []tracking.KeyValue{
+			{Key: "otel.trace_id", Value: span.trace.String()}, {Key: "otel.span_id", Value: span.span.String()},
+		}})
+		require.NoError(t, err)
+		return id
+	}
+	running, finished := create(), create() // the one that is not finished has the smaller id
+	require.NoError(t, b.writer.client.UpdateRun(t.Context(), finished, tracking.StatusFinished, 1))
+
+	collector := func(client *tracking.Client) *doubts {
+		d := newDoubts(client, time.Minute, &memory{values: make(map[string][]byte)}, b.telemetryBuilder(), zap.NewNop())
+		d.add(t.Context(), span, experiment)
+		return d
+	}
+	other := collector(b.writer.client)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	now := time.Now()
+	round := func(d *doubts) {
+		now = now.Add(time.Hour)
+		d.settleDue(t.Context(), now)
+	}
+	one := collector(tracking.NewClient(&http.Client{Transport: &beforeDelete{RoundTripper: transport, do: func() {
+		require.NoError(t, b.writer.client.UpdateRun(t.Context(), running, tracking.StatusFinished, 1))
+		round(other)
+	}}}, b.fake.URL, ""))
+
+	round(one)
+	require.Empty(t, b.fake.Runs(), "each has deleted what the other keeps")
+	for range 3 {
+		round(one)
+		round(other)
+	}
+	require.Len(t, b.fake.Runs(), 1)
+	assert.Zero(t, one.waiting()+other.waiting())
+}
+
+// beforeDelete does something before the first run is deleted.
+type beforeDelete struct {
+	http.RoundTripper
+	do func()
+}
+
+func (b *beforeDelete) RoundTrip(req *http.Request) (*http.Response, error) {
+	if do := b.do; do != nil && strings.HasSuffix(req.URL.Path, "/runs/delete") {
+		b.do = nil
+		do()
+	}
+	return b.RoundTripper.RoundTrip(req)
+}
+
 func TestDoubtsSurviveTheProcess(t *testing.T) {
 	b := newBench(t, nil)
 	store := &memory{values: make(map[string][]byte)}
@@ -517,6 +576,34 @@ func TestDoubtsSurviveTheProcess(t *testing.T) {
 	assert.Zero(t, third.waiting())
 }
 
+// The clock of the application is ahead, so that the span ends after the second process has started.
+func TestSpansOfAnEarlierProcessAreKnownByAWrongClockToo(t *testing.T) {
+	store := &memory{values: make(map[string][]byte)}
+	start := func() *horizon {
+		h, err := loadHorizon(t.Context(), store, time.Now(), zap.NewNop())
+		require.NoError(t, err)
+		return h
+	}
+	first := start()
+	now := time.Now()
+	assert.True(t, first.mayBeOld(now), "another process may have stopped just before")
+	assert.False(t, first.mayBeOld(now.Add(10*time.Minute)))
+	first.extend(t.Context(), now)
+	assert.Empty(t, store.values, "a right clock costs nothing")
+	first.extend(t.Context(), now.Add(10*time.Minute))
+	first.extend(t.Context(), now.Add(48*time.Hour))
+	assert.False(t, first.mayBeOld(now.Add(10*time.Minute)), "it is this process that has written it")
+
+	second := start()
+	assert.True(t, second.mayBeOld(now.Add(10*time.Minute)))
+	assert.False(t, second.mayBeOld(now.Add(12*time.Minute)))
+	assert.True(t, second.mayBeOld(now.Add(48*time.Hour)), "a clock that is off by days")
+
+	doubts := newDoubts(nil, time.Hour, store, nil, zap.NewNop())
+	require.NoError(t, doubts.load(t.Context()))
+	assert.Zero(t, doubts.waiting(), "doubts are in the same storage")
+}
+
 func (b *bench) telemetryBuilder() *metadata.TelemetryBuilder { return b.mlflowExporter.telemetry }
 
 // memory is a storage for one test.
@@ -529,6 +616,8 @@ func (m *memory) Set(_ context.Context, key string, value []byte) error {
 	m.values[key] = value
 	return nil
 }
+
+func (m *memory) Get(_ context.Context, key string) ([]byte, error) { return m.values[key], nil }
 
 func (m *memory) Delete(_ context.Context, key string) error {
 	delete(m.values, key)

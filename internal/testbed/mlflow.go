@@ -12,8 +12,10 @@ import (
 
 // MLflowConfig describes an MLflow server.
 type MLflowConfig struct {
-	Dir  string // database, artifacts and log; made where it is not there, used again where it is
-	Port int    // on loopback; 0 means any that is free
+	Dir     string // database, artifacts and log; made where it is not there, used again where it is
+	Port    int    // on loopback; 0 means any that is free
+	Store   string // URI of the database, such as that of a Postgres; empty means SQLite in Dir
+	Workers int    // processes that answer; 0 means one
 }
 
 // MLflow is a running MLflow server of the version locked in tools/python.
@@ -22,7 +24,7 @@ type MLflow struct {
 	URL string // http://127.0.0.1:{port}
 }
 
-// StartMLflow starts an MLflow server with one worker and SQLite. It takes 10 to 20 seconds.
+// StartMLflow starts an MLflow server. It takes 10 to 20 seconds.
 func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
 	program, err := Made(".venv/bin/mlflow", ".venv")
 	if err != nil {
@@ -38,14 +40,18 @@ func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
 			return nil, err
 		}
 	}
+	store := config.Store
+	if store == "" {
+		store = "sqlite:///" + filepath.Join(dir, "mlflow.db")
+	}
 	url := "http://" + LoopbackAddress(port)
 	reader := NewReader(url)
 	process, err := StartProcess(ctx, ProcessConfig{
 		Name: "MLflow",
 		Path: program,
 		Args: []string{
-			"server", "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--workers", "1",
-			"--backend-store-uri", "sqlite:///" + filepath.Join(dir, "mlflow.db"),
+			"server", "--host", "127.0.0.1", "--port", strconv.Itoa(port), "--workers", strconv.Itoa(max(config.Workers, 1)),
+			"--backend-store-uri", store,
 			"--artifacts-destination", filepath.Join(dir, "artifacts"),
 		},
 		Env: []string{

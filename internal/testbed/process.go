@@ -36,6 +36,8 @@ type ProcessConfig struct {
 	Env []string
 	Dir string // working directory; empty means this program's
 	Log string // file that output is appended to
+	// User is who the server runs as; nil means who this program runs as.
+	User *syscall.Credential
 	// Ready returns nil when the server does its work. It is called until then, with a context of its own each time.
 	Ready func(context.Context) error
 	// StartWithin is how long the server may take until it is ready; 0 means two minutes.
@@ -110,6 +112,7 @@ func (p *Process) start(ctx context.Context) error {
 	cmd.Dir, cmd.Env = p.config.Dir, append(CleanEnv(), p.config.Env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = ownGroup()
+	cmd.SysProcAttr.Credential = p.config.User
 
 	exited, started := make(chan struct{}), make(chan error)
 	go func() {

@@ -196,6 +196,14 @@ func (c *Client) DeleteRun(ctx context.Context, runID string) error {
 	return c.post(ctx, opDeleteRun, in, nil)
 }
 
+// RestoreRun makes a deleted run active again, as it was.
+func (c *Client) RestoreRun(ctx context.Context, runID string) error {
+	in := struct {
+		RunID string `json:"run_id"`
+	}{runID}
+	return c.post(ctx, opRestoreRun, in, nil)
+}
+
 // RunsByTag returns the active runs of an experiment that carry the tag, at most 100.
 func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string) ([]FoundRun, error) {
 	in := struct {

@@ -90,6 +90,7 @@ var (
 	opLogBatch          = operation{api + "runs/log-batch", "logging params and metrics", Retryable}
 	opUpdateRun         = operation{api + "runs/update", "finishing run", Retryable}
 	opDeleteRun         = operation{api + "runs/delete", "deleting run", Retryable}
+	opRestoreRun        = operation{api + "runs/restore", "restoring run", Retryable}
 	opSearchRuns        = operation{api + "runs/search", "searching runs", Retryable}
 )
 

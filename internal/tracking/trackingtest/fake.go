@@ -24,6 +24,7 @@ type Fake struct {
 	fault       func(call string) Fault
 	experiments []*Experiment
 	runs        []*Run
+	runsByID    map[string]*Run
 	calls       map[string]int
 }
 
@@ -57,7 +58,7 @@ type Fault struct {
 
 // NewFake starts a Fake on a free port of the loopback interface. Close it after use.
 func NewFake() *Fake {
-	f := &Fake{calls: make(map[string]int)}
+	f := &Fake{runsByID: make(map[string]*Run), calls: make(map[string]int)}
 	f.Server = httptest.NewServer(f)
 	return f
 }
@@ -271,6 +272,7 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		}
 		set(r.Tags, in.Tags)
 		f.runs = append(f.runs, r)
+		f.runsByID[r.ID] = r
 		return http.StatusOK, struct {
 			Run runInfo `json:"run"`
 		}{r.info()}
@@ -311,6 +313,13 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		r.Deleted = true
 		return http.StatusOK, empty{}
 	},
+	"runs/restore": func(f *Fake, in *request) (int, any) {
+		if r := f.runsByID[in.RunID]; r != nil {
+			r.Deleted = false
+			return http.StatusOK, empty{}
+		}
+		return http.StatusNotFound, refusal{"RESOURCE_DOES_NOT_EXIST", "Run with id=" + in.RunID + " not found"}
+	},
 	"runs/search": func(f *Fake, in *request) (int, any) {
 		match := tagFilter.FindStringSubmatch(in.Filter)
 		if match == nil {
@@ -344,10 +353,7 @@ func (f *Fake) experiment(id string) *Experiment {
 
 // active returns the run, or the answer to a call that needs it.
 func (f *Fake) active(id string) (*Run, int, any) {
-	for _, r := range f.runs {
-		if r.ID != id {
-			continue
-		}
+	if r := f.runsByID[id]; r != nil {
 		if r.Deleted || f.experiment(r.ExperimentID).Deleted {
 			status, out := notActive("run", id)
 			return nil, status, out

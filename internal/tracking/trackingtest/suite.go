@@ -29,6 +29,7 @@ func Suite(t *testing.T, endpoint string) {
 		"what does not exist is said to be gone":          testGone,
 		"another path of the server is not taken for it":  testWrongPath,
 		"a run that was deleted is not found":             testDeletedRun,
+		"a run that was deleted is restored as it was":    testRestoredRun,
 		"the text of an error has no value that was sent": testErrorText,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,12 +108,21 @@ func testDeletedExperiment(t *testing.T, c *conformance) {
 	require.NoError(t, err)
 	assert.Equal(t, tracking.Experiment{ID: id, Name: c.name, Deleted: true}, found)
 
-	_, err = c.CreateRun(t.Context(), tracking.NewRun{ExperimentID: id})
-	e := asError(t, err)
-	assert.True(t, e.Gone)
-	assert.Equal(t, tracking.Retryable, e.Class)
-
+	// MLflow refuses the run. fasttrackml takes it, and has it when the experiment is restored.
+	taken, err := c.CreateRun(t.Context(), tracking.NewRun{ExperimentID: id, Tags: []tracking.KeyValue{{Key: "otel.span_id", Value: "1"}}})
+	if err != nil {
+		e := asError(t, err)
+		assert.True(t, e.Gone)
+		assert.Equal(t, tracking.Retryable, e.Class)
+	}
 	require.NoError(t, c.RestoreExperiment(t.Context(), id))
+	runs, err := c.RunsByTag(t.Context(), id, "otel.span_id", "1")
+	require.NoError(t, err)
+	if taken == "" {
+		require.Empty(t, runs)
+	} else {
+		require.Len(t, runs, 1)
+	}
 	c.run(t, id)
 }
 
@@ -192,6 +202,19 @@ func testDeletedRun(t *testing.T, c *conformance) {
 	assert.Empty(t, runs)
 	err = c.LogBatch(t.Context(), id, []tracking.KeyValue{{Key: "a", Value: "b"}}, nil)
 	assert.True(t, asError(t, err).Gone, "%v", err)
+}
+
+func testRestoredRun(t *testing.T, c *conformance) {
+	experiment := c.experiment(t)
+	id := c.run(t, experiment)
+	require.NoError(t, c.UpdateRun(t.Context(), id, tracking.StatusFinished, 1795417593500))
+	require.NoError(t, c.DeleteRun(t.Context(), id))
+	require.NoError(t, c.RestoreRun(t.Context(), id))
+	runs, err := c.RunsByTag(t.Context(), experiment, "otel.span_id", "eee19b7ec3c1b170")
+	require.NoError(t, err)
+	require.Len(t, runs, 1)
+	assert.Equal(t, id, runs[0].ID)
+	assert.Equal(t, tracking.StatusFinished, runs[0].Status)
 }
 
 func testErrorText(t *testing.T, c *conformance) {

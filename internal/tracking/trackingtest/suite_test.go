@@ -4,13 +4,17 @@
 package trackingtest_test
 
 import (
+	"flag"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/trackingtest"
 )
+
+var slow = flag.Bool("slow", false, "test MLflow on PostgreSQL too")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -22,4 +26,25 @@ func TestFakeConforms(t *testing.T) {
 
 func TestMLflowConforms(t *testing.T) {
 	trackingtest.Suite(t, testbed.SharedMLflow(t))
+}
+
+func TestFastTrackMLConforms(t *testing.T) {
+	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	trackingtest.Suite(t, server.URL)
+}
+
+// It takes half a minute, so it runs in `make test-faults` only.
+func TestMLflowOnPostgresConforms(t *testing.T) {
+	if !*slow {
+		t.Skip("takes half a minute: -slow")
+	}
+	postgres, err := testbed.StartPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, postgres.Stop()) })
+	server, err := testbed.StartMLflow(t.Context(), testbed.MLflowConfig{Dir: t.TempDir(), Store: postgres.URI, Workers: 2})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	trackingtest.Suite(t, server.URL)
 }

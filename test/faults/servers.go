@@ -1,0 +1,47 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+)
+
+// server is an implementation of MLflow's API that is up.
+type server struct {
+	url     string
+	kill    func() error
+	restart func(context.Context) error
+	stop    func() error // for good
+}
+
+// servers starts servers, by their names.
+var servers = map[string]func(ctx context.Context, dir string) (server, error){
+	"fasttrackml": startFastTrackML,
+	"mlflow":      startMLflow,
+}
+
+func startFastTrackML(ctx context.Context, dir string) (server, error) {
+	s, err := testbed.StartFastTrackML(ctx, testbed.FastTrackMLConfig{Dir: dir})
+	if err != nil {
+		return server{}, err
+	}
+	return server{url: s.URL, kill: s.Kill, restart: s.Restart, stop: s.Stop}, nil
+}
+
+// startMLflow starts MLflow as it runs in production: with PostgreSQL and several workers.
+func startMLflow(ctx context.Context, dir string) (server, error) {
+	postgres, err := testbed.StartPostgres(ctx)
+	if err != nil {
+		return server{}, err
+	}
+	s, err := testbed.StartMLflow(ctx, testbed.MLflowConfig{Dir: filepath.Join(dir, "mlflow"), Store: postgres.URI, Workers: 2})
+	if err != nil {
+		return server{}, errors.Join(err, postgres.Stop())
+	}
+	return server{url: s.URL, kill: s.Kill, restart: s.Restart, stop: func() error { return errors.Join(s.Stop(), postgres.Stop()) }}, nil
+}
