@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxErrorBody is how much of the body of an error is read, in bytes. Of a larger one only the status code is recorded.
@@ -38,7 +40,7 @@ func (c *call) newAnswerReader(res *http.Response) answerReader {
 	if strings.EqualFold(mediaType, "text/event-stream") || mediaType == "" && c.stream {
 		return &streamedAnswer{call: c}
 	}
-	return &wholeAnswer{call: c, body: c.instrumentation.newBodyCopy(maxAnswer)}
+	return c.newWholeAnswer()
 }
 
 // ignoredAnswer reads nothing: the answer is encoded, or none at all.
@@ -47,27 +49,61 @@ type ignoredAnswer struct{}
 func (ignoredAnswer) write([]byte) bool     { return false }
 func (ignoredAnswer) close(atEnd bool) bool { return atEnd }
 
-// wholeAnswer reads an answer that is one JSON document, once all of it has arrived.
+// wholeAnswer reads an answer that is one JSON document, once all of it has arrived. It keeps the document when content is
+// on and the document is not too large, and otherwise what a [shrinker] leaves of it.
 type wholeAnswer struct {
-	call *call
-	body bodyCopy
+	call   *call
+	body   bodyCopy
+	shrunk shrinker // without an out while the document is kept
+}
+
+func (c *call) newWholeAnswer() *wholeAnswer {
+	a := &wholeAnswer{call: c}
+	if c.response.content.on {
+		a.body = c.instrumentation.newBodyCopy(maxAnswer)
+	} else {
+		a.shrunk = shrinker{out: c.instrumentation.buffers.get()}
+	}
+	return a
 }
 
 func (a *wholeAnswer) write(p []byte) bool {
-	a.body.write(p)
+	if a.shrunk.out == nil {
+		if a.body.fits(p) {
+			a.body.write(p)
+			return false
+		}
+		a.call.response.content.on = false
+		a.shrunk = shrinker{out: a.call.instrumentation.buffers.get()}
+		a.shrunk.write(a.body.bytes())
+		a.body.release()
+	}
+	a.shrunk.write(p)
 	return false
 }
 
 func (a *wholeAnswer) close(atEnd bool) bool {
-	defer a.body.release()
-	if answer := parseObject(a.body.bytes()); answer.Exists() {
+	defer a.release()
+	document := a.body.bytes()
+	if a.shrunk.out != nil {
+		document = a.shrunk.document()
+	}
+	if answer := parseObject(document); answer.Exists() {
 		a.call.endpoint.readAnswer(answer, &a.call.response)
 		return true
 	}
-	if !atEnd && !a.body.tooLong {
-		a.call.response.cutOff(a.call.choices)
+	if !atEnd {
+		a.call.cutOff()
 	}
 	return atEnd
+}
+
+func (a *wholeAnswer) release() {
+	a.body.release()
+	if a.shrunk.out != nil {
+		a.call.instrumentation.buffers.put(a.shrunk.out)
+		a.shrunk.out = nil
+	}
 }
 
 // errorAnswer reads the body of an HTTP error. The status of the span says only what kind of error it is: the message may
@@ -85,16 +121,19 @@ func (a *errorAnswer) write(p []byte) bool {
 
 func (a *errorAnswer) close(bool) bool {
 	defer a.body.release()
-	status := strconv.Itoa(a.status)
-	body := parseObject(a.body.bytes())
+	a.call.response.errorType, a.call.response.errorText = httpError(a.status, parseObject(a.body.bytes()))
+	return true
+}
+
+// httpError is the type of an HTTP error, and what a status says about it.
+func httpError(status int, body gjson.Result) (kind, description string) {
 	apiError := body.Get("error")
 	if !apiError.IsObject() {
 		apiError = body // vLLM and Mistral do not wrap it
 	}
-	kind := apiErrorType(apiError)
-	a.call.response.errorType = cmp.Or(kind, status)
-	a.call.response.errorText = strings.TrimSpace("HTTP " + status + " " + kind)
-	return true
+	kind = apiErrorType(apiError)
+	code := strconv.Itoa(status)
+	return cmp.Or(kind, code), strings.TrimSpace("HTTP " + code + " " + kind)
 }
 
 // streamedAnswer reads an answer that is a stream of chunks.
@@ -115,18 +154,20 @@ func (a *streamedAnswer) readEvent(data []byte) {
 		return
 	}
 	r := &a.call.response
-	if r.timeToFirstChunk == 0 {
+	first := r.timeToFirstChunk == 0
+	if first {
 		r.timeToFirstChunk = time.Since(a.call.started)
 	}
 	if chunk := parseObject(data); chunk.Exists() {
-		a.call.endpoint.readAnswer(chunk, r)
+		a.done = a.call.endpoint.readAnswer(chunk, r)
 	}
+	a.call.instrumentation.metrics.chunk(a.call, first)
 }
 
 func (a *streamedAnswer) close(atEnd bool) bool {
 	a.events.close(a.readEvent)
 	if !a.done {
-		a.call.response.cutOff(a.call.choices)
+		a.call.cutOff()
 	}
 	return a.done || atEnd
 }
@@ -143,8 +184,12 @@ func (in *instrumentation) newBodyCopy(limit int) bodyCopy {
 	return bodyCopy{pool: &in.buffers, buffer: in.buffers.get(), limit: limit}
 }
 
+func (b *bodyCopy) fits(p []byte) bool {
+	return !b.tooLong && b.buffer.Len()+len(p) <= b.limit
+}
+
 func (b *bodyCopy) write(p []byte) {
-	if b.tooLong || b.buffer.Len()+len(p) > b.limit {
+	if !b.fits(p) {
 		b.tooLong = true
 		b.release()
 		return
@@ -152,15 +197,17 @@ func (b *bodyCopy) write(p []byte) {
 	b.buffer.Write(p)
 }
 
-// bytes returns nil for a body that is too large.
+// bytes returns nil for a body that is too large, or was released.
 func (b *bodyCopy) bytes() []byte {
-	if b.tooLong {
+	if b.buffer == nil {
 		return nil
 	}
 	return b.buffer.Bytes()
 }
 
 func (b *bodyCopy) release() {
-	b.pool.put(b.buffer)
-	b.buffer = nil
+	if b.buffer != nil {
+		b.pool.put(b.buffer)
+		b.buffer = nil
+	}
 }

@@ -55,13 +55,13 @@ func TestRequestBodyArrivesWhole(t *testing.T) {
 	require.Len(t, padded(megabyte), megabyte)
 	for name, test := range map[string]struct {
 		body string
-		read bool // by the instrumentation
+		read bool // by the instrumentation, before or while it is sent
 	}{
 		"empty":              {"", false},
 		"small":              {plainRequest, true},
 		"as large as read":   {padded(megabyte), true},
-		"larger":             {padded(megabyte + 1), false},
-		"much larger":        {padded(3 * megabyte), false},
+		"larger":             {padded(megabyte + 1), true},
+		"much larger":        {padded(3 * megabyte), true},
 		"not JSON":           {"model=gpt-4o-mini", false},
 		"JSON but no object": {`["model"]`, false},
 	} {
@@ -193,7 +193,10 @@ func TestWholeAnswer(t *testing.T) {
 		res, err := post(t, r, strings.NewReader(plainRequest), 0, respond(jsonHeader, large))
 		require.NoError(t, err)
 		require.Equal(t, large, string(readAll(t, res)))
-		require.NotContains(t, r.recordedOne(t).Attributes, "gen_ai.response.model")
+		attrs := r.recordedOne(t).Attributes
+		require.Equal(t, int64(24), attrs["gen_ai.usage.input_tokens"])
+		require.NotContains(t, attrs, "gen_ai.response.id")
+		require.NotContains(t, attrs, "gen_ai.output.messages")
 	})
 	t.Run("too deep", func(t *testing.T) {
 		deep := `{"model":"m","choices":` + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "}"

@@ -4,17 +4,19 @@
 package openaiotel
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/otel"
+	"github.com/tidwall/gjson"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
@@ -26,97 +28,212 @@ type call struct {
 	instrumentation *instrumentation
 	endpoint        *endpoint
 	ctx             context.Context // the request's
+	spanContext     context.Context
 	span            trace.Span
 	started         time.Time
+	model           string
+	provider        string
+	server          *url.URL
 	choices         count // asked for
 	stream          bool  // asked for
+	resent          int
+	sent            *requestBody // one that is read while it is sent
+	operation       *operation   // nil outside of Do
+	captured        *captured    // for the event; nil without one
 
 	mu          sync.Mutex
 	ended       bool
+	retriable   bool
 	stopWaiting func() bool // for the end of ctx
+	body        answerBody
 	reader      answerReader
 	response    response
+	chunks      chunkMetrics
+	failure     string
+	description string
+	over        time.Time // when the call was, for one that is recorded afterwards
+	queued      bool      // nobody waited for it
 }
 
-// start begins a call and returns the request to send in place of req. The call is nil when nobody records it.
-func (in *instrumentation) start(req *http.Request, e *endpoint) (*call, *http.Request) {
+// start begins a call and returns the request to send in place of req. The call is nil when nobody records it. asked says
+// that the request asks for a usage that the application did not ask for.
+func (in *instrumentation) start(req *http.Request, e *endpoint) (c *call, sent *http.Request, asked bool) {
 	body := newRequestBody(req, &in.buffers)
-	c, ctx := in.startSpan(req, body, e)
-	sent := req.WithContext(ctx)
+	r := in.requests.get()
+	defer in.requests.put(r)
+	c, ctx := in.startSpan(req, body, e, r)
+	sent = req.WithContext(ctx)
 	if body != nil {
 		sent.Body = body
 	}
-	return c, sent
+	return c, sent, in.change(sent, body, e, r)
 }
 
-func (in *instrumentation) startSpan(req *http.Request, body *requestBody, e *endpoint) (c *call, ctx context.Context) {
+func (in *instrumentation) startSpan(req *http.Request, body *requestBody, e *endpoint, r *request) (c *call, ctx context.Context) {
 	ctx = req.Context()
 	defer recovered("reading a request")
 
 	started := time.Now()
-	var r request
 	if body != nil {
-		r = e.readRequest(parseObject(body.readAhead(req.ContentLength)))
+		document := body.readAhead(req.ContentLength, e.content)
+		if document == nil && body.scan != nil {
+			// Where it goes on is not known, but what came before is.
+			r.readStart(e, body.scan)
+		} else if in.content.mode == ContentNone && !in.streamUsage {
+			small := shrinker{out: in.buffers.get(), content: e.content}
+			defer in.buffers.put(small.out)
+			small.write(document)
+			in.readRequest(r, e, parseObject(small.document()))
+		} else {
+			in.readRequest(r, e, parseObject(document))
+		}
 	}
-	provider := in.provider
-	if provider == "" {
-		provider = providerOf(req.URL.Hostname())
-	}
-	if r.model == "" {
+	if r.model == "" && !e.noModel {
 		r.model = azureDeployment(req.URL.Path)
 	}
-	spanName := e.operation
-	if r.model != "" {
-		spanName += " " + r.model
+	operation := operationFrom(ctx)
+	if failed := operation.retried(in, e, r.model); failed != nil {
+		c = failed.next(ctx)
+		c.resent = resendCount(req.Header)
+		if body != nil && body.scan != nil {
+			c.sent = body
+		}
+		return c, context.WithValue(trace.ContextWithSpan(ctx, c.span), observedKey{}, true)
 	}
 
-	attrs := r.attributes
-	attrs = append(attrs,
-		attribute.String(semconv.GenAIOperationName, e.operation),
-		attribute.String(semconv.GenAIProviderName, provider),
-		attribute.String(semconv.OpenAIAPIType, e.apiType))
-	attrs = appendName(attrs, semconv.GenAIRequestModel, r.model)
-	attrs = appendServer(attrs, req.URL)
-	attrs = labelsFrom(ctx).appendTo(attrs)
-	if n := resendCount(req.Header); n > 0 {
-		attrs = append(attrs, attribute.Int(semconv.HTTPRequestResendCount, n))
+	said := labelsFrom(ctx)
+	if in.baggage {
+		said.addBaggage(ctx)
 	}
-
-	spanCtx, span := in.tracer.Start(ctx, spanName, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
-	if !span.IsRecording() {
-		span.End()
-		return nil, spanCtx
+	said.conversation = cmp.Or(said.conversation, r.conversation)
+	if said.prompt.name == "" {
+		said.prompt = r.prompt
 	}
 	c = &call{
 		instrumentation: in,
 		endpoint:        e,
 		ctx:             ctx,
-		span:            span,
 		started:         started,
+		model:           r.model,
+		provider:        cmp.Or(in.provider, providerOf(req.URL.Hostname())),
+		server:          req.URL,
 		choices:         r.choices,
 		stream:          r.stream,
+		operation:       operation,
 		reader:          ignoredAnswer{},
 	}
-	ctx = spanCtx
-	if in.content == ContentSpan {
+	if body != nil && body.scan != nil {
+		c.sent = body
+	}
+	attrs := append(r.attributes, said.attributes...)
+	attrs = c.appendIdentity(attrs)
+	attrs = appendName(attrs, semconv.OpenAIAPIType, e.apiType)
+	attrs = said.appendTo(attrs)
+	if operation == nil {
+		if c.resent = resendCount(req.Header); c.resent > 0 {
+			attrs = append(attrs, attribute.Int(semconv.HTTPRequestResendCount, c.resent))
+		}
+	}
+	c.spanContext, c.span = in.tracer.Start(ctx, c.spanName(), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attrs...))
+	c.spanContext = context.WithValue(c.spanContext, observedKey{}, true)
+	if !c.span.IsRecording() && !in.metrics.enabled(ctx) {
+		c.span.End()
+		return nil, c.spanContext
+	}
+	ctx = c.spanContext
+	if in.content.mode != ContentNone {
 		c.response.content.on = true
-		setContent(span, semconv.GenAIInputMessages, inputMessages(r.messages))
-		setContent(span, semconv.GenAIToolDefinitions, toolDefinitions(r.tools))
+		c.capture(r.input(e, said.prompt.variables), attrs)
 	}
 	return c, ctx
 }
 
-// setContent writes a list as JSON, and nothing for an empty one.
-func setContent[T any](span trace.Span, key attribute.Key, list []T) {
-	if len(list) == 0 {
+// observedKey marks the context of a request that has a span, so that an instrumentation below makes no other.
+type observedKey struct{}
+
+func (c *call) spanName() string {
+	if c.model == "" {
+		return c.endpoint.operation
+	}
+	return c.endpoint.operation + " " + c.model
+}
+
+// appendIdentity appends what the span and the metrics of a call have in common from the start.
+func (c *call) appendIdentity(attrs []attribute.KeyValue) []attribute.KeyValue {
+	attrs = append(attrs,
+		attribute.String(semconv.GenAIOperationName, c.endpoint.operation),
+		attribute.String(semconv.GenAIProviderName, c.provider))
+	attrs = appendName(attrs, semconv.GenAIRequestModel, c.model)
+	return appendServer(attrs, c.server)
+}
+
+// identity are the attributes of the metrics of a call. The model that answered is known from the first chunk on.
+func (c *call) identity() []attribute.KeyValue {
+	attrs := c.appendIdentity(make([]attribute.KeyValue, 0, 7))
+	return appendName(attrs, semconv.GenAIResponseModel, c.response.model)
+}
+
+// readRequest reads the body of a request, which does not exist when it is no JSON object.
+func (in *instrumentation) readRequest(r *request, e *endpoint, body gjson.Result) {
+	if e.readRequest != nil {
+		e.readRequest(body, r)
 		return
 	}
-	encoded, err := encode(list)
-	if err != nil {
-		otel.Handle(fmt.Errorf("openaiotel: encoding %s: %w", key, err))
+	r.read(e, body)
+}
+
+// readStart reads the beginning of a body: the members that are whole.
+func (r *request) readStart(e *endpoint, scan *shrinker) {
+	start := scan.document()
+	if end := bytes.LastIndexByte(start, ','); end > 0 {
+		r.read(e, parseObject(append(bytes.Clone(start[:end]), '}')))
+	}
+}
+
+// readRest reads a request that was too large to be read before it was sent.
+func (c *call) readRest() {
+	if c.sent == nil {
 		return
 	}
-	span.SetAttributes(key.String(encoded))
+	out := c.sent.shrunk()
+	if out == nil {
+		return
+	}
+	defer c.instrumentation.buffers.put(out)
+	body := parseObject(out.Bytes())
+	if !body.Exists() {
+		return
+	}
+	var r request
+	r.read(c.endpoint, body)
+	if r.model != "" {
+		c.model = r.model
+		c.span.SetName(c.spanName())
+	}
+	c.span.SetAttributes(appendName(r.attributes, semconv.GenAIRequestModel, r.model)...)
+}
+
+// change writes into the request what options ask for. The request is a copy that shares its header with the caller's. It
+// reports whether it now asks for its usage.
+func (in *instrumentation) change(sent *http.Request, body *requestBody, e *endpoint, r *request) (asked bool) {
+	defer recovered("changing a request")
+	if in.propagators != nil {
+		sent.Header = sent.Header.Clone()
+		if sent.Header == nil {
+			sent.Header = make(http.Header)
+		}
+		in.propagators.Inject(sent.Context(), propagation.HeaderCarrier(sent.Header))
+	}
+	if !in.streamUsage || body == nil || !body.whole(sent.ContentLength) || !r.lacksUsage(e) {
+		return false
+	}
+	changed := r.withUsage(body.ahead.Bytes())
+	body.replace(changed)
+	if sent.ContentLength > 0 {
+		sent.ContentLength = int64(len(changed))
+	}
+	sent.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(changed)), nil }
+	return true
 }
 
 // answered takes what the transport returned. The body of the answer is observed while the application reads it.
@@ -128,6 +245,7 @@ func (c *call) answered(res *http.Response, err error) {
 	defer c.mu.Unlock()
 	defer c.recovered("reading the head of an answer")
 
+	c.attempted(res, err)
 	switch {
 	case err != nil:
 		c.end(false, errorType(c.ctx, err))
@@ -139,7 +257,8 @@ func (c *call) answered(res *http.Response, err error) {
 			c.end(true, "")
 			return
 		}
-		res.Body = &answerBody{ReadCloser: res.Body, call: c}
+		c.body = answerBody{ReadCloser: res.Body, call: c}
+		res.Body = &c.body
 		if c.ctx.Done() != nil {
 			c.stopWaiting = context.AfterFunc(c.ctx, c.contextEnded)
 		}
@@ -190,8 +309,9 @@ func (c *call) contextEnded() {
 	c.end(false, errorType(c.ctx, c.ctx.Err()))
 }
 
-// end ends the span, once. atEnd says that the answer has no more bytes. Without it the answer was cut off, by an error if
-// failure names one, unless the reader knows better: all may have been read but the end of the body.
+// end ends the attempt, once, and with it the span, unless another attempt may follow in the same span. atEnd says that the
+// answer has no more bytes. Without it the answer was cut off, by an error if failure names one, unless the reader knows
+// better: all may have been read but the end of the body.
 func (c *call) end(atEnd bool, failure string) {
 	if c.ended {
 		return
@@ -200,22 +320,61 @@ func (c *call) end(atEnd bool, failure string) {
 	if c.stopWaiting != nil {
 		c.stopWaiting()
 	}
-	// Not deferred by itself: End would take a panic for the application's and record it.
-	defer func() { c.span.End() }()
+	finish := true
+	defer func() {
+		if finish {
+			c.finish()
+		}
+	}()
 
 	if c.reader.close(atEnd) {
 		failure = ""
 	}
-	description := failure
-	if c.response.errorType != "" {
-		failure = c.response.errorType
-		description = cmp.Or(c.response.errorText, failure)
+	if c.endpoint.noUsage {
+		c.response.usage = usage{}
 	}
-	c.span.SetAttributes(c.response.attributes()...)
-	setContent(c.span, semconv.GenAIOutputMessages, c.response.outputMessages())
-	if failure != "" {
-		c.span.SetAttributes(attribute.String(semconv.ErrorType, failure))
-		c.span.SetStatus(codes.Error, description)
+	c.failure, c.description = failure, failure
+	if c.response.errorType != "" {
+		c.failure = c.response.errorType
+		c.description = cmp.Or(c.response.errorText, c.failure)
+	}
+	finish = !c.operation.hold(c)
+}
+
+// finish writes what is known of the call and ends its span.
+func (c *call) finish() {
+	// Not deferred by itself: End would take a panic for the application's and record it.
+	defer func() { c.span.End(trace.WithTimestamp(c.over)) }()
+	if c.over.IsZero() {
+		c.over = time.Now()
+	}
+
+	if c.span.IsRecording() {
+		c.readRest()
+		attrs := c.response.appendTo(make([]attribute.KeyValue, 0, 14))
+		if c.failure != "" {
+			attrs = append(attrs, attribute.String(semconv.ErrorType, c.failure))
+			c.span.SetStatus(codes.Error, c.description)
+		}
+		c.span.SetAttributes(attrs...)
+	}
+	if in := c.instrumentation; !c.endpoint.noModel && in.metrics.enabled(c.ctx) {
+		known := c.identity()
+		if c.failure != "" {
+			known = append(known, attribute.String(semconv.ErrorType, c.failure))
+		}
+		if !c.queued {
+			in.metrics.recordDuration(c.spanContext, c.over.Sub(c.started), known)
+		}
+		in.metrics.recordTokens(c.spanContext, &c.response.usage, known)
+	}
+	c.captureAnswer()
+}
+
+// cutOff says that the answer ended before it was complete.
+func (c *call) cutOff() {
+	if !c.endpoint.noChoices {
+		c.response.cutOff(c.choices)
 	}
 }
 

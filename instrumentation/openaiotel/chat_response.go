@@ -12,8 +12,9 @@ import (
 )
 
 // readChatAnswer reads a chat.completion or a chat.completion.chunk. They differ in one key: the message of a choice is its
-// message or its delta.
-func readChatAnswer(answer gjson.Result, to *response) {
+// message or its delta. A text_completion has its text in that place; embeddings have the same usage and no choices. Their
+// stream ends with [DONE].
+func readChatAnswer(answer gjson.Result, to *response) bool {
 	answer.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
 		case "id":
@@ -26,7 +27,7 @@ func readChatAnswer(answer gjson.Result, to *response) {
 			set(&to.systemFingerprint, value)
 		case "usage":
 			if value.IsObject() {
-				to.usage = readChatUsage(value)
+				to.usage = readUsage(value)
 			}
 		case "choices":
 			readChatChoices(value, to)
@@ -37,6 +38,7 @@ func readChatAnswer(answer gjson.Result, to *response) {
 		}
 		return true
 	})
+	return false
 }
 
 func readChatChoices(choices gjson.Result, to *response) {
@@ -45,7 +47,7 @@ func readChatChoices(choices gjson.Result, to *response) {
 	}
 	choices.ForEach(func(position, value gjson.Result) bool {
 		index := readCount(position)
-		var finishReason, message gjson.Result
+		var finishReason, message, legacyText gjson.Result
 		value.ForEach(func(key, value gjson.Result) bool {
 			switch key.Str {
 			case "index":
@@ -54,6 +56,8 @@ func readChatChoices(choices gjson.Result, to *response) {
 				finishReason = value
 			case "message", "delta":
 				message = value
+			case "text":
+				legacyText = value
 			}
 			return true
 		})
@@ -64,24 +68,44 @@ func readChatChoices(choices gjson.Result, to *response) {
 		set(&c.finishReason, finishReason)
 		if to.content.enabled() {
 			c.message.read(message, &to.content)
+			c.message.text.append(legacyText, &to.content)
 		}
 		return true
 	})
 }
 
-func readChatUsage(value gjson.Result) usage {
+// readUsage reads a usage object. The Chat, Completions and Embeddings APIs call them prompt_tokens and
+// completion_tokens, the Responses and Batch APIs input_tokens and output_tokens.
+func readUsage(value gjson.Result) usage {
 	var u usage
 	value.ForEach(func(key, value gjson.Result) bool {
 		switch key.Str {
-		case "prompt_tokens":
+		case "prompt_tokens", "input_tokens":
 			u.input = readCount(value)
-		case "completion_tokens":
+		case "completion_tokens", "output_tokens":
 			u.output = readCount(value)
-		case "prompt_tokens_details":
-			u.cacheRead = readCount(value.Get("cached_tokens"))
-			u.cacheWrite = readCount(value.Get("cache_write_tokens"))
-		case "completion_tokens_details":
-			u.reasoning = readCount(value.Get("reasoning_tokens"))
+		case "prompt_tokens_details", "input_tokens_details":
+			value.ForEach(func(key, value gjson.Result) bool {
+				switch key.Str {
+				case "cached_tokens":
+					u.cacheRead = readCount(value)
+				case "cache_write_tokens":
+					u.cacheWrite = readCount(value)
+				case "audio_tokens":
+					u.audioInput = readCount(value)
+				}
+				return true
+			})
+		case "completion_tokens_details", "output_tokens_details":
+			value.ForEach(func(key, value gjson.Result) bool {
+				switch key.Str {
+				case "reasoning_tokens":
+					u.reasoning = readCount(value)
+				case "audio_tokens":
+					u.audioOutput = readCount(value)
+				}
+				return true
+			})
 		}
 		return true
 	})

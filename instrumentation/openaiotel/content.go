@@ -4,6 +4,7 @@
 package openaiotel
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/tidwall/gjson"
@@ -32,6 +33,8 @@ type (
 		FileID    string          `json:"file_id,omitempty"`
 		Content   *string         `json:"content,omitempty"` // always there for text, reasoning and blob
 		Size      int             `json:"size,omitempty"`    // ours: bytes of a blob, whose content is left out
+
+		ServerToolCall *serverTool `json:"server_tool_call,omitempty"`
 	}
 
 	toolDefinition struct {
@@ -78,7 +81,7 @@ func (r *response) outputMessages() []message {
 	return read
 }
 
-// toolDefinitions reads the tools of a chat request and the functions of a legacy one.
+// toolDefinitions reads the tools of a request and the functions of a legacy one. The Responses API does not nest them.
 func toolDefinitions(lists []gjson.Result) []toolDefinition {
 	var read []toolDefinition
 	for _, list := range lists {
@@ -95,7 +98,7 @@ func toolDefinitions(lists []gjson.Result) []toolDefinition {
 			}
 			d := toolDefinition{
 				Type:        kind,
-				Name:        text(definition.Get("name")),
+				Name:        cmp.Or(text(definition.Get("name")), kind), // built-in tools have no name
 				Description: text(definition.Get("description")),
 			}
 			if parameters := definition.Get("parameters"); parameters.IsObject() {

@@ -5,6 +5,7 @@ package openaiotel
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -58,6 +59,7 @@ type messageDraft struct {
 	transcript literal
 	audio      int // bytes
 	calls      []toolCallDraft
+	items      []itemDraft // of a streamed response whose last event has not arrived
 }
 
 type toolCallDraft struct {
@@ -170,6 +172,12 @@ func (m *messageDraft) message() message {
 	for i := range m.calls {
 		out.Parts = append(out.Parts, m.calls[i].part())
 	}
+	for _, item := range m.items {
+		out.Parts = append(out.Parts, item.parts...)
+		if len(item.text) > 0 {
+			out.Parts = append(out.Parts, textPart("text", item.text.String()))
+		}
+	}
 	return out
 }
 
@@ -208,17 +216,19 @@ func appendParts(parts []part, content gjson.Result) []part {
 		case "":
 		case "text", "refusal":
 			parts = append(parts, textPart(kind, text(value.Get(kind))))
+		case "input_text", "output_text":
+			parts = append(parts, textPart("text", text(value.Get("text"))))
+		case "input_image":
+			parts = appendFile(parts, "image", value, "image_url", "")
+		case "input_file":
+			parts = appendFile(parts, "document", value, "file_url", "file_data")
 		case "image_url", "video_url", "audio_url":
 			parts = append(parts, mediaPart(mediaModalities[kind], value.Get(kind+".url").Str))
 		case "input_audio":
 			mimeType := "audio/" + text(value.Get("input_audio.format"))
 			parts = append(parts, blobPart("audio", mimeType, base64Size(value.Get("input_audio.data").Str)))
 		case "file":
-			if id := text(value.Get("file.file_id")); id != "" {
-				parts = append(parts, part{Type: "file", Modality: "document", FileID: id})
-			} else {
-				parts = append(parts, mediaPart("document", value.Get("file.file_data").Str))
-			}
+			parts = appendFile(parts, "document", value.Get("file"), "", "file_data")
 		default:
 			// What it holds is unknown, and could be media.
 			parts = append(parts, part{Type: kind})
@@ -226,6 +236,17 @@ func appendParts(parts []part, content gjson.Result) []part {
 		return true
 	})
 	return parts
+}
+
+// appendFile describes a file that the API knows by its id, that a URL points to, or that is inline. The keys say which.
+func appendFile(parts []part, modality string, file gjson.Result, urlKey, dataKey string) []part {
+	if id := text(file.Get("file_id")); id != "" {
+		return append(parts, part{Type: "file", Modality: modality, FileID: id})
+	}
+	if url := file.Get(cmp.Or(urlKey, dataKey)).Str; url != "" || dataKey == "" {
+		return append(parts, mediaPart(modality, url))
+	}
+	return append(parts, mediaPart(modality, file.Get(dataKey).Str))
 }
 
 // mediaPart describes what a URL points to, or holds.

@@ -17,35 +17,84 @@ import (
 
 // endpoint is one API operation: how to recognise it, and how to read its request and its answer.
 type endpoint struct {
-	pathSuffix string
-	operation  string
-	apiType    string
+	method    string
+	path      string // how the path ends; a last segment of {id} stands for any
+	operation string
+	apiType   string // "" where the conventions have none
+	content   string // the key of the request that holds what the model is asked
 
-	// readRequest reads a request body.
-	readRequest func(body gjson.Result) request
-	// readAnswer adds a whole answer, or one chunk of a streamed answer, to what is known.
-	readAnswer func(answer gjson.Result, to *response)
+	// readRequest reads a request body that calls no model; nil for the others.
+	readRequest func(body gjson.Result, to *request)
+	// readContent gives the content in the form of the conventions; nil where there is none.
+	readContent func(content gjson.Result) []message
+	// readAnswer adds a whole answer, or one event of a streamed answer, to what is known. It reports whether the event is
+	// the last one.
+	readAnswer func(answer gjson.Result, to *response) bool
+
+	noChoices bool // an answer has no choices that could have a finish reason
+	noUsage   bool // usage was reported by another call
+	noModel   bool // no model is called
 }
 
-var endpoints = []endpoint{{
-	pathSuffix:  "/chat/completions",
-	operation:   semconv.OperationChat,
-	apiType:     semconv.APITypeChatCompletions,
-	readRequest: readChatRequest,
-	readAnswer:  readChatAnswer,
+var endpoints = []*endpoint{{
+	method: http.MethodPost, path: "/chat/completions",
+	operation: semconv.OperationChat, apiType: semconv.APITypeChatCompletions,
+	content: "messages", readContent: inputMessages, readAnswer: readChatAnswer,
+}, {
+	method: http.MethodPost, path: "/responses",
+	operation: semconv.OperationChat, apiType: semconv.APITypeResponses,
+	content: "input", readContent: inputItems, readAnswer: readResponsesAnswer,
+}, {
+	method: http.MethodGet, path: "/responses/{id}",
+	operation: semconv.OperationFetchResponse, apiType: semconv.APITypeResponses,
+	readAnswer: readResponsesAnswer, noUsage: true,
+}, {
+	method: http.MethodPost, path: "/embeddings",
+	operation: semconv.OperationEmbeddings,
+	content:   "input", readContent: promptMessages, readAnswer: readChatAnswer, noChoices: true,
+}, {
+	method: http.MethodPost, path: "/completions",
+	operation: semconv.OperationTextCompletion,
+	content:   "prompt", readContent: promptMessages, readAnswer: readChatAnswer,
+}, {
+	method: http.MethodPost, path: "/batches",
+	operation: semconv.OperationCreateBatch, readRequest: readBatchRequest, readAnswer: readBatchAnswer,
+	noChoices: true, noModel: true,
+}, {
+	method: http.MethodGet, path: "/batches/{id}",
+	operation: semconv.OperationRetrieveBatch, readAnswer: readBatchAnswer, noChoices: true, noModel: true,
 }}
 
 // matchEndpoint returns nil for a request that is not observed.
 func matchEndpoint(req *http.Request) *endpoint {
-	if req == nil || req.URL == nil || req.Method != http.MethodPost {
+	if req == nil || req.URL == nil {
 		return nil
 	}
-	for i := range endpoints {
-		if strings.HasSuffix(req.URL.Path, endpoints[i].pathSuffix) {
-			return &endpoints[i]
+	for _, e := range endpoints {
+		if e.matches(req.Method, req.URL.Path) {
+			return e
 		}
 	}
 	return nil
+}
+
+func (e *endpoint) matches(method, path string) bool {
+	if method != e.method {
+		return false
+	}
+	if parent, anyID := strings.CutSuffix(e.path, "/{id}"); anyID {
+		last := strings.LastIndexByte(path, '/')
+		return last >= 0 && last < len(path)-1 && strings.HasSuffix(path[:last], parent)
+	}
+	return strings.HasSuffix(path, e.path)
+}
+
+// messages gives the content of a request in the form of the conventions.
+func (e *endpoint) messages(content gjson.Result) []message {
+	if e.readContent == nil {
+		return nil
+	}
+	return e.readContent(content)
 }
 
 var azureHosts = []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"}
@@ -68,7 +117,7 @@ func azureDeployment(path string) string {
 	if len(deployment) > maxNameLength {
 		return ""
 	}
-	return strings.ToValidUTF8(deployment, "\uFFFD")
+	return validText(deployment)
 }
 
 var defaultPorts = map[string]string{"http": "80", "https": "443"}

@@ -40,14 +40,28 @@ func (s *eventStream) write(p []byte, event func(data []byte)) {
 			s.keep(line)
 			line = s.line
 		}
-		if s.skipLine || len(line) > maxLine {
+		switch {
+		case s.skipLine || len(line) > maxLine:
 			s.skipped = true
-		} else {
+		case !s.hasData && !s.skipped && startsBlank(p) && bytes.HasPrefix(line, dataField):
+			// A whole event, as nearly all are: there is nothing to keep.
+			event(fieldValue(bytes.TrimSuffix(line, []byte{'\r'})[len(dataField):]))
+		default:
 			s.readLine(line, event)
 		}
 		s.line, s.skipLine = idle(s.line), false
 	}
 }
+
+var dataField = []byte("data:")
+
+// startsBlank reports whether the next line is blank.
+func startsBlank(p []byte) bool {
+	return len(p) > 0 && p[0] == '\n' || len(p) > 1 && p[0] == '\r' && p[1] == '\n'
+}
+
+// fieldValue is a value without the one space that may be before it.
+func fieldValue(value []byte) []byte { return bytes.TrimPrefix(value, []byte{' '}) }
 
 // close reads what has no end: the last line and the last event of a stream that stopped.
 func (s *eventStream) close(event func(data []byte)) {
@@ -75,7 +89,7 @@ func (s *eventStream) readLine(line []byte, event func(data []byte)) {
 	if string(field) != "data" {
 		return
 	}
-	value = bytes.TrimPrefix(value, []byte{' '})
+	value = fieldValue(value)
 	switch {
 	case !s.hasData && bytes.HasPrefix(value, streamEnd):
 		event(value)

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"go.opentelemetry.io/otel/propagation"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -127,6 +129,83 @@ func ExampleWithProvider() {
 	printAttribute(spans, "gen_ai.provider.name")
 	// Output:
 	// gen_ai.provider.name: deepseek
+}
+
+func ExampleDo() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	client := openai.NewClient(
+		option.WithAPIKey("sk-…"),
+		option.WithBaseURL(server.URL),
+		option.WithMiddleware(openaiotel.Middleware(openaiotel.WithTracerProvider(provider))),
+	)
+	_, err := openaiotel.Do(context.Background(), func(ctx context.Context) (*openai.ChatCompletion, error) {
+		return client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{Model: openai.ChatModelGPT5_4Mini})
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, event := range spans.Ended()[0].Events() {
+		fmt.Println(event.Name, event.Attributes[0].Value.AsInt64())
+	}
+	// Output:
+	// openai.attempt 200
+}
+
+func ExampleTool() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	call := openaiotel.ToolCall{ID: "call_1", Name: "get_sum", Arguments: `{"a":2,"b":2}`}
+	sum, err := openaiotel.Tool(context.Background(), call, func(context.Context) (int, error) {
+		return 2 + 2, nil
+	}, openaiotel.WithTracerProvider(provider), openaiotel.WithContent(openaiotel.ContentSpan))
+	fmt.Println(sum, err, spans.Ended()[0].Name())
+	printAttribute(spans, "gen_ai.tool.call.result")
+	// Output:
+	// 4 <nil> execute_tool get_sum
+	// gen_ai.tool.call.result: 4
+}
+
+func ExampleRecordCall() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	openaiotel.RecordCall(context.Background(), openaiotel.Call{
+		Persona: "tech_educator", Provider: "anthropic", Model: "claude-x", InputTokens: new(24), OutputTokens: new(9), Latency: time.Second,
+	}, openaiotel.WithTracerProvider(provider))
+	printSpans(spans)
+	// Output:
+	// chat claude-x: 24 tokens in, 9 out
+}
+
+func ExampleRecordBatch() {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+
+	input := strings.NewReader(`{"custom_id":"1","url":"/v1/chat/completions","body":{"model":"gpt-5.4-mini","metadata":{"persona_id":"tech_educator"}}}`)
+	output := strings.NewReader(`{"custom_id":"1","response":{"status_code":200,"body":{"usage":{"prompt_tokens":24,"completion_tokens":9}}}}`)
+	n, err := openaiotel.RecordBatch(context.Background(), openaiotel.Batch{
+		ID: "batch_1", CreatedAt: time.Unix(1, 0), CompletedAt: time.Unix(2, 0),
+	}, input, output, openaiotel.WithTracerProvider(provider))
+	fmt.Println(n, err)
+	printSpans(spans)
+	printAttribute(spans, "persona.id")
+	// Output:
+	// 1 <nil>
+	// chat gpt-5.4-mini: 24 tokens in, 9 out
+	// persona.id: tech_educator
+}
+
+func ExampleContextWithBaggage() {
+	ctx := openaiotel.WithPersona(context.Background(), "tech_educator")
+	headers := make(http.Header)
+	propagation.Baggage{}.Inject(openaiotel.ContextWithBaggage(ctx), propagation.HeaderCarrier(headers))
+	fmt.Println(headers.Get("Baggage"))
+	// Output:
+	// persona.id=tech_educator
 }
 
 // exampleEnvironment stands in for OpenAI and for the tracing pipeline of an application.

@@ -69,6 +69,9 @@ func text(v gjson.Result) string {
 	return strings.Clone(strings.ToValidUTF8(v.Str, "\uFFFD"))
 }
 
+// validText is a text that every exporter can send.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
 // name is [text] for a value that names something: "" when it is too long for that.
 func name(v gjson.Result) string {
 	if len(v.Str) > maxNameLength {

@@ -6,15 +6,18 @@ package openaiotel
 import (
 	"net/http"
 
+	"go.opentelemetry.io/otel/log"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
 // Middleware returns a function for option.WithMiddleware of openai-go; it fits v1, v2 and v3. Give it as the last
 // middleware, so that the span shows the request as it is sent. The SDK calls it once per attempt.
 //
-// The function returns exactly what the next one returns. What goes wrong inside is reported through otel.Handle.
+// The function returns exactly what the next one returns, see [WithStreamUsage] for the exception. What goes wrong inside is reported through otel.Handle.
 //
-// For clients other than openai-go use [NewTransport]. Do not use both for one client: each would make a span.
+// For clients other than openai-go use [NewTransport]. Where a client has both, the outer one makes the span.
 func Middleware(opts ...Option) func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	return newInstrumentation(opts).roundTrip
 }
@@ -22,7 +25,7 @@ func Middleware(opts ...Option) func(*http.Request, func(*http.Request) (*http.R
 // NewTransport returns an http.RoundTripper that sends requests with base and makes a span for each OpenAI call. A nil base
 // means http.DefaultTransport.
 //
-// RoundTrip returns exactly what base returns. What goes wrong inside is reported through otel.Handle.
+// RoundTrip returns exactly what base returns, see [WithStreamUsage] for the exception. What goes wrong inside is reported through otel.Handle.
 //
 // For openai-go prefer [Middleware], which needs no http.Client of its own.
 func NewTransport(base http.RoundTripper, opts ...Option) http.RoundTripper {
@@ -48,12 +51,18 @@ func (t *transport) CloseIdleConnections() {
 	}
 }
 
-// instrumentation is the core that both entry points share.
+// instrumentation is the core that all entry points share.
 type instrumentation struct {
-	tracer   trace.Tracer
-	content  ContentMode
-	provider string
-	buffers  bufferPool
+	tracer      trace.Tracer
+	logger      log.Logger
+	metrics     metrics
+	propagators propagation.TextMapPropagator // nil for none
+	content     contentRules
+	provider    string
+	baggage     bool
+	streamUsage bool
+	requests    requestPool
+	buffers     bufferPool
 }
 
 func newInstrumentation(opts []Option) *instrumentation {
@@ -61,18 +70,28 @@ func newInstrumentation(opts []Option) *instrumentation {
 	return &instrumentation{
 		tracer: c.tracerProvider.Tracer(ScopeName,
 			trace.WithInstrumentationVersion(Version), trace.WithSchemaURL(schemaURL)),
-		content:  c.content,
-		provider: c.provider,
+		logger: c.loggerProvider.Logger(ScopeName,
+			log.WithInstrumentationVersion(Version), log.WithSchemaURL(schemaURL)),
+		metrics: newMetrics(c.meterProvider.Meter(ScopeName,
+			metric.WithInstrumentationVersion(Version), metric.WithSchemaURL(schemaURL))),
+		propagators: c.propagators,
+		content:     c.content,
+		provider:    c.provider,
+		baggage:     c.baggage,
+		streamUsage: c.streamUsage,
 	}
 }
 
 func (in *instrumentation) roundTrip(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 	endpoint := matchEndpoint(req)
-	if endpoint == nil {
+	if endpoint == nil || req.Context().Value(observedKey{}) != nil {
 		return next(req)
 	}
-	c, sent := in.start(req, endpoint)
+	c, sent, asked := in.start(req, endpoint)
 	res, err := next(sent)
 	c.answered(res, err)
+	if asked {
+		hideUsage(res)
+	}
 	return res, err
 }

@@ -185,6 +185,7 @@ func TestDependencies(t *testing.T) {
 		if first, _, _ := strings.Cut(path, "/"); !strings.Contains(first, ".") {
 			continue // standard library
 		}
-		require.Contains(t, append(allowed, otelAPI, otelAPI+"/attribute", otelAPI+"/codes", otelAPI+"/trace"), path)
+		require.Contains(t, append(allowed, otelAPI, otelAPI+"/attribute", otelAPI+"/baggage", otelAPI+"/codes", otelAPI+"/log",
+			otelAPI+"/metric", otelAPI+"/propagation", otelAPI+"/trace"), path)
 	}
 }

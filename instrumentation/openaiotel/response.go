@@ -27,6 +27,8 @@ type response struct {
 	model             string
 	serviceTier       string
 	systemFingerprint string
+	conversation      string
+	batch             []attribute.KeyValue
 	errorType         string // of an error that arrived in place of an answer
 	errorText         string // what the span's status says about it, if it is not the type
 	timeToFirstChunk  time.Duration
@@ -38,7 +40,7 @@ type response struct {
 type usage struct {
 	input, output count
 	// Subsets of the two above.
-	cacheRead, cacheWrite, reasoning count
+	cacheRead, cacheWrite, audioInput, reasoning, audioOutput count
 }
 
 type choice struct {
@@ -69,7 +71,7 @@ func (r *response) choice(index int64) *choice {
 }
 
 // cutOff gives the finish reason "error" to every choice whose own has not arrived. wanted is how many choices the request
-// asked for.
+// asked for; none is not known, and then it is one.
 func (r *response) cutOff(wanted count) {
 	if !wanted.known || wanted.n < 1 {
 		wanted.n = 1
@@ -84,12 +86,14 @@ func (r *response) cutOff(wanted count) {
 	}
 }
 
-func (r *response) attributes() []attribute.KeyValue {
-	attrs := make([]attribute.KeyValue, 0, 13)
+// appendTo appends what the answer says to attrs.
+func (r *response) appendTo(attrs []attribute.KeyValue) []attribute.KeyValue {
 	attrs = appendName(attrs, semconv.GenAIResponseID, r.id)
 	attrs = appendName(attrs, semconv.GenAIResponseModel, r.model)
 	attrs = appendName(attrs, semconv.OpenAIResponseServiceTier, r.serviceTier)
 	attrs = appendName(attrs, semconv.OpenAIResponseSystemFingerprint, r.systemFingerprint)
+	attrs = appendName(attrs, semconv.GenAIConversationID, r.conversation)
+	attrs = append(attrs, r.batch...)
 	if reasons := r.finishReasons(); reasons != nil {
 		attrs = append(attrs, attribute.StringSlice(semconv.GenAIResponseFinishReasons, reasons))
 	}
@@ -100,7 +104,9 @@ func (r *response) attributes() []attribute.KeyValue {
 	attrs = r.usage.output.appendTo(attrs, semconv.GenAIUsageOutputTokens)
 	attrs = r.usage.cacheRead.appendTo(attrs, semconv.GenAIUsageCacheReadInputTokens)
 	attrs = r.usage.cacheWrite.appendTo(attrs, semconv.GenAIUsageCacheCreationInputTokens)
-	return r.usage.reasoning.appendTo(attrs, semconv.GenAIUsageReasoningOutputTokens)
+	attrs = r.usage.audioInput.appendTo(attrs, semconv.GenAIUsageAudioInputTokens)
+	attrs = r.usage.reasoning.appendTo(attrs, semconv.GenAIUsageReasoningOutputTokens)
+	return r.usage.audioOutput.appendTo(attrs, semconv.GenAIUsageAudioOutputTokens)
 }
 
 // finishReasons has one reason per choice, and is nil when no reason arrived at all.
