@@ -61,7 +61,6 @@ test-all: test ## test, and the test-* targets, which are slow or need more than
 
 .PHONY: test-faults
 test-faults: build .venv .tools/servers programs ## what is lost or written twice in every kind of failure, with real durations (half an hour)
-	@go test ./internal/tracking/trackingtest -run Postgres -slow
 	@failed=; for server in fasttrackml mlflow; do _build/faults -server $$server || failed+=" $$server"; done; \
 	if [ -n "$$failed" ]; then echo "short on:$$failed" >&2; exit 1; fi
 

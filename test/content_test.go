@@ -22,13 +22,13 @@ func TestAPromptOfTenMegabytesBecomesARunWithItsBeginningAndEnd(t *testing.T) {
 	collector := startCollector(t, "otelcol-mlflow.yaml", mlflow)
 	prompt := "Summarize: " + strings.Repeat("lorem ipsum ", 10<<20/12) + "What is it about?"
 
-	for name, send := range map[string]func(context.Context, *testbed.Collector, ptrace.Traces) error{
-		"OTLP over gRPC": sendGRPC,
-		"OTLP over HTTP": sendHTTP,
+	for name, send := range map[string]func(context.Context, ptrace.Traces) error{
+		"OTLP over gRPC": collector.SendGRPC,
+		"OTLP over HTTP": collector.SendHTTP,
 	} {
 		t.Run(name, func(t *testing.T) {
 			persona := newPersona()
-			require.NoError(t, send(t.Context(), collector, newCall(persona, prompt)))
+			require.NoError(t, send(t.Context(), newCall(persona, prompt)))
 			waitFor(t, "the call is written", func() bool { return written(t, mlflow, persona) == 1 })
 
 			param := runsOf(t, mlflow, persona)[0].Params["prompt"]

@@ -42,7 +42,7 @@ func TestEveryAcceptedCallIsWrittenOnce(t *testing.T) {
 			var spans []string
 			for range 60 { // faster than MLflow takes them
 				call := newCall(persona, "What is 2+2?")
-				require.NoError(t, sendHTTP(t.Context(), collector, call))
+				require.NoError(t, collector.SendHTTP(t.Context(), call))
 				spans = append(spans, spanID(call))
 			}
 			waitFor(t, "calls are being written", func() bool { return written(t, mlflow.URL, persona) >= 5 })

@@ -4,22 +4,15 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
@@ -83,46 +76,6 @@ func spanID(traces ptrace.Traces) string {
 	return traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).SpanID().String()
 }
 
-// httpClient keeps no connections, so that none outlives the collector or the test.
-var httpClient = &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-
-// sendHTTP returns nil when the collector has accepted the trace.
-func sendHTTP(ctx context.Context, collector *testbed.Collector, traces ptrace.Traces) error {
-	body, err := ptraceotlp.NewExportRequestFromTraces(traces).MarshalProto()
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+collector.HTTP+"/v1/traces", bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/x-protobuf")
-	resp, err := httpClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", resp.Status, answer)
-	}
-	return nil
-}
-
-// sendGRPC returns nil when the collector has accepted the trace.
-func sendGRPC(ctx context.Context, collector *testbed.Collector, traces ptrace.Traces) error {
-	conn, err := grpc.NewClient(collector.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_, err = ptraceotlp.NewGRPCClient(conn).Export(ctx, ptraceotlp.NewExportRequestFromTraces(traces))
-	return err
-}
-
 // flow sends one call after the other until it is stopped. A call that is not accepted is sent again until it is, as an SDK
 // would.
 type flow struct {
@@ -144,7 +97,7 @@ func startFlow(t *testing.T, collector *testbed.Collector, persona string) *flow
 		next := newCall(persona, "What is 2+2?")
 		for {
 			// Not with ctx: a call that is being sent when the flow is stopped must not be accepted unnoticed.
-			if sendHTTP(context.WithoutCancel(ctx), collector, next) == nil {
+			if collector.SendHTTP(context.WithoutCancel(ctx), next) == nil {
 				f.mu.Lock()
 				f.accepted = append(f.accepted, spanID(next))
 				f.mu.Unlock()

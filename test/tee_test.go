@@ -71,8 +71,8 @@ func TestTeeSendsAllTracesToTheBackendAndCallsToMLflow(t *testing.T) {
 	persona := newPersona()
 	call := newCall(persona, "What is 2+2?")
 	other, _ := newTrace("GET /orders")
-	require.NoError(t, sendHTTP(t.Context(), collector, call))
-	require.NoError(t, sendHTTP(t.Context(), collector, other))
+	require.NoError(t, collector.SendHTTP(t.Context(), call))
+	require.NoError(t, collector.SendHTTP(t.Context(), other))
 
 	sent := []string{spanID(call), spanID(other)}
 	slices.Sort(sent)

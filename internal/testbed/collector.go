@@ -4,12 +4,15 @@
 package testbed
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 )
 
 // CollectorConfig describes a collector.
@@ -90,6 +93,40 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 		return nil, err
 	}
 	return &Collector{Process: process, GRPC: grpc, HTTP: httpAddress, Metrics: "http://" + LoopbackAddress(metrics) + "/metrics"}, nil
+}
+
+// Busy is how much the collector has to do, by its own metrics: what is in its queue, and spans to look at again.
+func (c *Collector) Busy(ctx context.Context) (float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Metrics, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	sum, found := 0.0, 0
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		name := lines.Text()
+		if end := strings.IndexAny(name, "{ "); end > 0 {
+			name = name[:end]
+		}
+		if name != "otelcol_exporter_queue_size" && name != "otelcol_mlflow_doubts_waiting" {
+			continue
+		}
+		value, err := strconv.ParseFloat(lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += value
+		found++
+	}
+	if found < 2 {
+		return 0, fmt.Errorf("%s has %d of two metrics", c.Metrics, found)
+	}
+	return sum, lines.Err()
 }
 
 // CollectorBinary is the path of the collector distribution, or an error that says how to build it.

@@ -4,16 +4,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -182,13 +179,13 @@ func (r *row) sendAll(ctx context.Context, collector *testbed.Collector, batches
 // insist sends a batch until it is accepted.
 func (r *row) insist(ctx context.Context, collector *testbed.Collector, b batch) error {
 	return poll(ctx, func() (bool, error) {
-		err := sendHTTP(ctx, collector, b)
+		err := collector.SendHTTP(ctx, b.traces)
 		if err == nil {
 			r.accept(b)
 			return true, nil
 		}
-		var refused *refusal
-		if errors.As(err, &refused) && !refused.retryable {
+		var refused *testbed.Refusal
+		if errors.As(err, &refused) && !refused.Retryable {
 			return false, err
 		}
 		return false, nil
@@ -199,16 +196,16 @@ func (r *row) insist(ctx context.Context, collector *testbed.Collector, b batch)
 // not to try again is an error.
 func (r *row) sendOnce(ctx context.Context, collector *testbed.Collector, batches []batch) error {
 	for i, b := range batches {
-		send := sendHTTP
+		send := collector.SendHTTP
 		if i%2 == 1 {
-			send = sendGRPC
+			send = collector.SendGRPC
 		}
-		err := send(ctx, collector, b)
-		var refused *refusal
+		err := send(ctx, b.traces)
+		var refused *testbed.Refusal
 		switch {
 		case err == nil:
 			r.accept(b)
-		case errors.As(err, &refused) && refused.retryable:
+		case errors.As(err, &refused) && refused.Retryable:
 			r.refused += len(b.spans)
 		default:
 			return fmt.Errorf("a client is told not to try again: %w", err)
@@ -248,7 +245,7 @@ func (r *row) rest(ctx context.Context) error {
 func (r *row) idle(ctx context.Context) error {
 	return poll(ctx, func() (bool, error) {
 		for _, c := range r.collectors {
-			busy, err := busy(ctx, c)
+			busy, err := c.Busy(ctx)
 			if err != nil || busy > 0 {
 				return false, nil //nolint:nilerr // it is being started
 			}
@@ -283,40 +280,6 @@ func (r *row) count(ctx context.Context, out *outcome) error {
 		}
 	}
 	return nil
-}
-
-// busy is how much a collector has to do, by its own metrics: what is in its queue, and spans to look at again.
-func busy(ctx context.Context, collector *testbed.Collector) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, collector.Metrics, http.NoBody)
-	if err != nil {
-		return 0, err
-	}
-	resp, err := httpClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	sum, found := 0.0, 0
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
-		name := lines.Text()
-		if end := strings.IndexAny(name, "{ "); end > 0 {
-			name = name[:end]
-		}
-		if name != "otelcol_exporter_queue_size" && name != "otelcol_mlflow_doubts_waiting" {
-			continue
-		}
-		value, err := strconv.ParseFloat(lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], 64)
-		if err != nil {
-			return 0, err
-		}
-		sum += value
-		found++
-	}
-	if found < 2 {
-		return 0, fmt.Errorf("%s has %d of two metrics", collector.Metrics, found)
-	}
-	return sum, lines.Err()
 }
 
 // pollEvery is how often a condition is looked at.

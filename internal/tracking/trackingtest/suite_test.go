@@ -4,7 +4,6 @@
 package trackingtest_test
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,8 +12,6 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/trackingtest"
 )
-
-var slow = flag.Bool("slow", false, "test MLflow on PostgreSQL too")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -35,11 +32,7 @@ func TestFastTrackMLConforms(t *testing.T) {
 	trackingtest.Suite(t, server.URL)
 }
 
-// It takes half a minute, so it runs in `make test-faults` only.
 func TestMLflowOnPostgresConforms(t *testing.T) {
-	if !*slow {
-		t.Skip("takes half a minute: -slow")
-	}
 	postgres, err := testbed.StartPostgres(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, postgres.Stop()) })
