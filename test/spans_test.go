@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
@@ -30,15 +29,8 @@ func newTrace(name string) (ptrace.Traces, ptrace.Span) {
 	resource.Resource().Attributes().PutStr(semconv.ServiceName, "e2e")
 	span := resource.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
 	span.SetName(name)
-	var trace pcommon.TraceID
-	var id pcommon.SpanID
-	_, _ = rand.Read(trace[:]) // never fails
-	_, _ = rand.Read(id[:])
-	span.SetTraceID(trace)
-	span.SetSpanID(id)
 	now := time.Now()
-	span.SetStartTimestamp(pcommon.NewTimestampFromTime(now.Add(-250 * time.Millisecond)))
-	span.SetEndTimestamp(pcommon.NewTimestampFromTime(now))
+	testbed.Stamp(span, now.Add(-250*time.Millisecond), now)
 	return traces, span
 }
 

@@ -6,11 +6,13 @@ package testbed
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
@@ -18,6 +20,18 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
+
+// Stamp gives a span ids that no other has, and its times.
+func Stamp(span ptrace.Span, start, end time.Time) {
+	var trace pcommon.TraceID
+	var id pcommon.SpanID
+	_, _ = rand.Read(trace[:]) // never fails
+	_, _ = rand.Read(id[:])
+	span.SetTraceID(trace)
+	span.SetSpanID(id)
+	span.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+	span.SetEndTimestamp(pcommon.NewTimestampFromTime(end))
+}
 
 // Refusal is what an OTLP client is told when its spans are not accepted.
 type Refusal struct {

@@ -111,7 +111,7 @@ func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resou
 	if !ok || call.Aggregate || call.Operation == semconv.OperationFetchResponse {
 		return
 	}
-	counts, encoding, err := p.missing(&call, span)
+	counts, encoding, err := p.missing(&call)
 	if err != nil {
 		p.failed(ctx, span, zap.Error(err))
 		return
@@ -136,7 +136,7 @@ type sideCount struct {
 }
 
 // missing returns the counts that the span lacks, with what can be known of each, and the encoding that they are in.
-func (p *tokenProcessor) missing(call *genai.Call, span ptrace.Span) ([]sideCount, tiktoken.Encoding, error) {
+func (p *tokenProcessor) missing(call *genai.Call) ([]sideCount, tiktoken.Encoding, error) {
 	var counts []sideCount
 	for _, s := range billed[call.Operation] {
 		if !s.reported(call.Usage).Set {
@@ -170,7 +170,7 @@ func (p *tokenProcessor) missing(call *genai.Call, span ptrace.Span) ([]sideCoun
 	incomplete := *call // keeps the calls that lack nothing off the heap
 	framed := framing.Call{
 		Model:    vocabulary.model,
-		Failed:   span.Status().Code() == ptrace.StatusCodeError || call.ErrorType != "",
+		Failed:   call.Failed,
 		Span:     &incomplete,
 		Messages: &messages,
 	}

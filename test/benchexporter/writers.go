@@ -19,7 +19,6 @@ import (
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/exporter/exportertest"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sync/errgroup"
 
@@ -43,14 +42,7 @@ func newCalls(service string, n int) ptrace.Traces {
 	end := time.Now().Add(5 * time.Minute)
 	for range n {
 		span := spans.AppendEmpty()
-		var trace pcommon.TraceID
-		var id pcommon.SpanID
-		_, _ = rand.Read(trace[:]) // never fails
-		_, _ = rand.Read(id[:])
-		span.SetTraceID(trace)
-		span.SetSpanID(id)
-		span.SetStartTimestamp(pcommon.NewTimestampFromTime(end.Add(-time.Second)))
-		span.SetEndTimestamp(pcommon.NewTimestampFromTime(end))
+		testbed.Stamp(span, end.Add(-time.Second), end)
 		attributes := span.Attributes()
 		attributes.PutStr(semconv.GenAIOperationName, semconv.OperationChat)
 		attributes.PutStr(semconv.GenAIProviderName, semconv.ProviderOpenAI)

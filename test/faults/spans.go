@@ -4,14 +4,13 @@
 package main
 
 import (
-	"crypto/rand"
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 )
 
 // batchSize is how many spans are sent in one request.
@@ -42,18 +41,11 @@ func newBatch(s shape, i int) batch {
 		span := spans.AppendEmpty()
 		span.SetName("chat gpt-4o")
 		span.SetKind(ptrace.SpanKindClient)
-		var trace pcommon.TraceID
-		var id pcommon.SpanID
-		_, _ = rand.Read(trace[:]) // never fails
-		_, _ = rand.Read(id[:])
-		span.SetTraceID(trace)
-		span.SetSpanID(id)
 		end := time.Now()
 		if s.ahead != nil {
 			end = end.Add(s.ahead(i + n))
 		}
-		span.SetStartTimestamp(pcommon.NewTimestampFromTime(end.Add(-250 * time.Millisecond)))
-		span.SetEndTimestamp(pcommon.NewTimestampFromTime(end))
+		testbed.Stamp(span, end.Add(-250*time.Millisecond), end)
 		attributes := span.Attributes()
 		attributes.PutStr(semconv.GenAIOperationName, semconv.OperationChat)
 		attributes.PutStr(semconv.GenAIProviderName, semconv.ProviderOpenAI)
@@ -62,7 +54,7 @@ func newBatch(s shape, i int) batch {
 		attributes.PutStr(semconv.GenAIInputMessages, `[{"role":"user","parts":[{"type":"text","content":"`+strings.Repeat("a", max(s.promptN, 1))+`"}]}]`)
 		attributes.PutInt(semconv.GenAIUsageInputTokens, 9)
 		attributes.PutInt(semconv.GenAIUsageOutputTokens, 1)
-		b.spans = append(b.spans, id.String())
+		b.spans = append(b.spans, span.SpanID().String())
 	}
 	return b
 }
