@@ -52,7 +52,7 @@ programs:
 ## Testing
 
 .PHONY: test
-test: build .venv .tools/servers .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
+test: build .venv .tools/apps .tools/servers .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
 	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
 
 .PHONY: test-all
@@ -185,7 +185,7 @@ generate-classes: ## ask Rust's regex library for the character classes of inter
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; for name in requirements requirements-tiktoken; do \
+	cd tools/python; for name in requirements requirements-apps requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
@@ -206,6 +206,12 @@ clean: ## remove everything that make made here
 	$(PYTHON) -m venv --clear .venv; \
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tools/python/requirements.txt; \
 	cp tools/python/requirements.txt .venv/requirements.txt
+
+.tools/apps: tools/python/requirements-apps.txt
+	@echo "==> installing the OpenAI SDK and its instrumentations into $@ (half a minute, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
 
 .tools/tiktoken: tools/python/requirements-tiktoken.txt
 	@echo "==> installing Python's tiktoken into $@ (seconds, once)"
