@@ -1,10 +1,6 @@
 // Copyright The otelcol-mlflow Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package framing knows how OpenAI turns the messages of a chat call into the token numbers that it bills.
-//
-// A side of a call has a number only where the rule for its shape is known; for any other shape the package says why there
-// is none. It does no I/O and reads no vocabulary: the caller brings a [Counter].
 package framing
 
 import (
@@ -20,43 +16,47 @@ type Counter interface {
 	Count(text string) int
 }
 
-// Reason says why a number of tokens is not known.
+// Reason says why a number of tokens is not known, or why it is only a lower bound.
 type Reason string
 
 // The reasons, in the order in which they are looked for.
 const (
-	ReasonUnknownModel Reason = "unknown_model" // the rule of the model is not known
-	ReasonTruncated    Reason = "truncated"     // the content was cut on its way, or choices are missing
-	ReasonNoContent    Reason = "no_content"    // the messages are not on the span
-	ReasonFailed       Reason = "failed"        // the call failed without an answer: what was billed, if anything, is unknown
-	ReasonReasoning    Reason = "reasoning"     // hidden reasoning, most of what reasoning models are paid for
-	ReasonJSONOutput   Reason = "json_output"   // a JSON schema is framed in a way that the span does not show
-	ReasonMedia        Reason = "media"         // images, audio, files
-	ReasonTools        Reason = "tools"         // tool definitions, calls or results
-	ReasonUnsupported  Reason = "unsupported"   // a shape whose rule is not known, such as several texts in one message
+	ReasonOperation        Reason = "operation"         // no rule for operations of this kind
+	ReasonUnknownModel     Reason = "unknown_model"     // the rule of the model is not known
+	ReasonTruncated        Reason = "truncated"         // the content was cut on its way, or choices are missing
+	ReasonFailed           Reason = "failed"            // the call failed without an answer: what was billed, if anything, is unknown
+	ReasonNoContent        Reason = "no_content"        // the messages are not on the span
+	ReasonPreviousResponse Reason = "previous_response" // the call continues one that is stored at the provider
+	ReasonReasoning        Reason = "reasoning"         // hidden reasoning, most of what reasoning models are paid for
+	ReasonJSONSchema       Reason = "json_schema"       // the schema of a JSON answer is part of the prompt and not on the span
+	ReasonServerTool       Reason = "server_tool"       // tools that the provider runs itself, such as web search
+	ReasonTools            Reason = "tools"             // tools whose definitions are not on the span
+	ReasonImage            Reason = "image"             // an image of unknown size
+	ReasonMedia            Reason = "media"             // audio, video, generated images
+	ReasonFile             Reason = "file"              // documents
+	ReasonUnsupported      Reason = "unsupported"       // a shape whose rule is not known, such as a role never measured
+	ReasonCutOff           Reason = "cut_off"           // the answer ended before the model was done, or was filtered
 )
 
 // Count is the number of tokens of one side of a call, or the reason why it is not known.
 type Count struct {
 	Tokens int64
 	Source string // of Tokens: one of semconv.SourceCounted, SourceEstimated, SourcePartial; empty if they are not known
-	Reason Reason // empty if Tokens are known
+	Reason Reason // why Tokens are not known, or partial; empty if they are counted or estimated
 }
 
 // Known reports whether there is a number.
-func (c Count) Known() bool { return c.Reason == "" }
+func (c Count) Known() bool { return c.Source != "" }
 
-// Call is what there is to know about a chat call.
+// Call is what there is to know about a call.
 type Call struct {
-	// Model is the name of the OpenAI model that answered. If empty, the numbers are estimated by the rule of the models
-	// that do not reason.
-	Model string
-	// Failed is true for a call that ended in an error.
-	Failed bool
-	// Span is the call as its span has it; nothing of it but the content is expected to be in Messages.
-	Span *genai.Call
-	// Messages is the content of the call.
+	Model Model
+	// Span is the call as its span has it, Messages its content: what Span.Messages returned.
+	Span     *genai.Call
 	Messages *genai.Messages
+	// LowerBounds gives a partial count of what is visible where the whole cannot be known, such as for the answer of a
+	// reasoning model. Without it only an answer that was cut off has a partial count.
+	LowerBounds bool
 }
 
 // The chat rule of OpenAI's cookbook, "How to count tokens with tiktoken". That reasoning models count one less is not in
@@ -86,7 +86,8 @@ var parts = map[genai.PartKind]Reason{
 	genai.PartToolCallResponse: ReasonTools,
 	genai.PartBlob:             ReasonMedia,
 	genai.PartURI:              ReasonMedia,
-	genai.PartFile:             ReasonMedia,
+	genai.PartFile:             ReasonFile,
+	genai.PartServerToolCall:   ReasonServerTool,
 }
 
 // Finish reasons that say something about the number of tokens.
@@ -100,14 +101,14 @@ var (
 
 // Input counts the prompt tokens of a call.
 func Input(call Call, counter Counter) Count {
-	kind, source := kindOf(call.Model)
 	m := call.Messages
 	answer := answerOf(call)
 	reason := cmp.Or(
-		when(kind == unknown, ReasonUnknownModel),
-		when(m.Truncated, ReasonTruncated),
+		when(call.Span.Operation != semconv.OperationChat, ReasonOperation),
+		when(call.Model.kind == unknown, ReasonUnknownModel),
+		when(m.TruncatedInput, ReasonTruncated),
 		when(len(m.Input) == 0, ReasonNoContent),
-		when(call.Failed && len(m.Output) == 0, ReasonFailed),
+		when(call.Span.Failed && len(m.Output) == 0, ReasonFailed),
 		outputType(call),
 		when(len(m.Tools) > 0 || answer.tools, ReasonTools),
 	)
@@ -118,40 +119,41 @@ func Input(call Call, counter Counter) Count {
 	if m.System != nil {
 		messages = append([]genai.Message{{Role: "system", Parts: m.System}}, messages...)
 	}
-	total := tally{counter: counter, tokens: priming[kind]}
+	total := tally{counter: counter, tokens: priming[call.Model.kind]}
 	for i := range messages {
 		total.message(&messages[i])
 	}
-	return total.count(source)
+	return total.count(call.Model)
 }
 
 // Output counts the completion tokens of a call: those of the visible text. The provider may bill one more per choice, for
 // the token that ends it.
 func Output(call Call, counter Counter) Count {
-	kind, source := kindOf(call.Model)
 	m := call.Messages
 	answer := answerOf(call)
 	reason := cmp.Or(
-		when(kind == unknown, ReasonUnknownModel),
-		when(m.Truncated, ReasonTruncated),
-		when(len(m.Output) == 0 && call.Failed, ReasonFailed),
+		when(call.Span.Operation != semconv.OperationChat, ReasonOperation),
+		when(call.Model.kind == unknown, ReasonUnknownModel),
+		when(m.TruncatedOutput, ReasonTruncated),
+		when(len(m.Output) == 0 && call.Span.Failed, ReasonFailed),
 		when(len(m.Output) == 0, ReasonNoContent),
 		when(int64(len(m.Output)) < call.Span.Request.Choices.Value, ReasonTruncated),
-		when(kind == reasoning || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
+		when(call.Model.kind == reasoning || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
 		outputType(call),
 		when(answer.tools, ReasonTools),
 	)
 	if reason != "" {
 		return Count{Reason: reason}
 	}
-	if answer.partial || call.Failed {
-		source = semconv.SourcePartial
-	}
 	total := tally{counter: counter}
 	for i := range m.Output {
 		total.parts(m.Output[i].Parts)
 	}
-	return total.count(source)
+	count := total.count(call.Model)
+	if count.Known() && (answer.partial || call.Span.Failed) {
+		count.Source, count.Reason = semconv.SourcePartial, ReasonCutOff
+	}
+	return count
 }
 
 // answer is what can be seen of the answer beside its text.
@@ -180,7 +182,7 @@ func answerOf(call Call) answer {
 func outputType(call Call) Reason {
 	asked := call.Span.Request.OutputType
 	return cmp.Or(
-		when(strings.HasPrefix(asked, semconv.OutputTypeJSON), ReasonJSONOutput),
+		when(strings.HasPrefix(asked, semconv.OutputTypeJSON), ReasonJSONSchema),
 		when(asked != "" && asked != semconv.OutputTypeText, ReasonMedia),
 	)
 }
@@ -239,11 +241,11 @@ func (t *tally) text(s string) {
 	t.tokens += int64(t.counter.Count(s))
 }
 
-func (t *tally) count(source string) Count {
+func (t *tally) count(model Model) Count {
 	if t.reason != "" {
 		return Count{Reason: t.reason}
 	}
-	return Count{Tokens: t.tokens, Source: source}
+	return Count{Tokens: model.scale(t.tokens), Source: model.source()}
 }
 
 func when(condition bool, reason Reason) Reason {

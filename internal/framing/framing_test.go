@@ -52,8 +52,8 @@ func TestInputOfInstructionsIsThatOfASystemMessage(t *testing.T) {
 	require.Len(t, messages.Input, 5, "the messages are not changed")
 }
 
-func TestCountIsEstimatedWithoutModel(t *testing.T) {
-	c := call(t, "", &genai.Messages{Input: cookbook, Output: []genai.Message{message("assistant", "hello world")}})
+func TestCountIsEstimatedWhereOnlyTheEncodingIsKnown(t *testing.T) {
+	c := call(t, "o200k_base", &genai.Messages{Input: cookbook, Output: []genai.Message{message("assistant", "hello world")}})
 	require.Equal(t, framing.Count{Tokens: 124, Source: semconv.SourceEstimated}, framing.Input(c, counter(t, "gpt-4o")))
 	require.Equal(t, framing.Count{Tokens: 2, Source: semconv.SourceEstimated}, framing.Output(c, counter(t, "gpt-4o")))
 }
@@ -62,7 +62,9 @@ func TestShapes(t *testing.T) {
 	question := []genai.Message{message("user", "hello world")}
 	answer := []genai.Message{message("assistant", "hello world")}
 	counted := func(n int64) framing.Count { return framing.Count{Tokens: n, Source: semconv.SourceCounted} }
-	partial := func(n int64) framing.Count { return framing.Count{Tokens: n, Source: semconv.SourcePartial} }
+	partial := func(n int64) framing.Count {
+		return framing.Count{Tokens: n, Source: semconv.SourcePartial, Reason: framing.ReasonCutOff}
+	}
 	without := func(r framing.Reason) framing.Count { return framing.Count{Reason: r} }
 	const model = "gpt-4o"
 
@@ -97,17 +99,17 @@ func TestShapes(t *testing.T) {
 			input:    counted(7), output: counted(0),
 		},
 		"truncated": {
-			messages: genai.Messages{Input: question, Output: answer, Truncated: true},
+			messages: genai.Messages{Input: question, Output: answer, Truncated: true, TruncatedInput: true, TruncatedOutput: true},
 			input:    without(framing.ReasonTruncated), output: without(framing.ReasonTruncated),
 		},
 		"failed without an answer": {
 			messages: genai.Messages{Input: question},
-			change:   func(c *framing.Call) { c.Failed = true },
+			change:   func(c *framing.Call) { c.Span.Failed = true },
 			input:    without(framing.ReasonFailed), output: without(framing.ReasonFailed),
 		},
 		"failed during the answer": {
 			messages: genai.Messages{Input: question, Output: answer},
-			change:   func(c *framing.Call) { c.Failed = true },
+			change:   func(c *framing.Call) { c.Span.Failed = true },
 			input:    counted(9), output: partial(2),
 		},
 		"cut off": {
@@ -156,7 +158,7 @@ func TestShapes(t *testing.T) {
 		"JSON as answer": {
 			messages: genai.Messages{Input: question, Output: answer},
 			change:   func(c *framing.Call) { c.Span.Request.OutputType = semconv.OutputTypeJSON },
-			input:    without(framing.ReasonJSONOutput), output: without(framing.ReasonJSONOutput),
+			input:    without(framing.ReasonJSONSchema), output: without(framing.ReasonJSONSchema),
 		},
 		"text asked for": {
 			messages: genai.Messages{Input: question, Output: answer},
@@ -232,12 +234,13 @@ func TestFinishReasonOfTheSpanMeansCutOff(t *testing.T) {
 	require.True(t, ok)
 	c := call(t, "gpt-4o", &genai.Messages{Output: []genai.Message{message("assistant", "hello world")}})
 	c.Span = &read
-	require.Equal(t, framing.Count{Tokens: 2, Source: semconv.SourcePartial}, framing.Output(c, counter(t, "gpt-4o")))
+	require.Equal(t, framing.Count{Tokens: 2, Source: semconv.SourcePartial, Reason: framing.ReasonCutOff}, framing.Output(c, counter(t, "gpt-4o")))
 }
 
 func call(t *testing.T, model string, messages *genai.Messages) framing.Call {
 	t.Helper()
-	return framing.Call{Model: model, Span: chat(t), Messages: messages}
+	known, _ := framing.ModelNamed(model)
+	return framing.Call{Model: known, Span: chat(t), Messages: messages}
 }
 
 // chat is a call as a span without attributes but its operation has it.

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/confkeys"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
 )
@@ -76,7 +77,7 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("`zero_usage` is %q; allowed are %q and %q", c.ZeroUsage, genai.ZeroUsageMissing, genai.ZeroUsageReported))
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
-		if _, ok := vocabularyNamed(c.Models[name]); !ok {
+		if _, ok := framing.ModelNamed(c.Models[name]); !ok {
 			errs = append(errs, fmt.Errorf("`models::%s` is %q; allowed are an OpenAI model, such as \"gpt-4o\", and %s", name, c.Models[name], encodings()))
 		}
 	}

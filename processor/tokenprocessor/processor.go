@@ -21,11 +21,8 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/processor/tokenprocessor/internal/metadata"
 )
 
-// Reasons for a missing count beside those of framing.
-const (
-	reasonOperation framing.Reason = "operation" // only chat calls are counted
-	reasonTooLong   framing.Reason = "too_long"  // more content than `max_content_bytes`
-)
+// reasonTooLong is a reason for a missing count beside those of framing: more content than `max_content_bytes`.
+const reasonTooLong framing.Reason = "too_long"
 
 // side is one of the two token counts that a call is billed by.
 type side struct {
@@ -64,7 +61,7 @@ var billed = map[string][]*side{
 // tokenProcessor changes spans on their way. It is safe for concurrent use.
 type tokenProcessor struct {
 	reader         *genai.Reader
-	vocabularies   vocabularies
+	models         *framing.Models
 	defaultPersona string
 	maxContent     int
 	counter        func(tiktoken.Encoding) (framing.Counter, error)
@@ -79,7 +76,7 @@ func newProcessor(set processor.Settings, c *Config) (*tokenProcessor, error) {
 	}
 	return &tokenProcessor{
 		reader:         genai.NewReader(genai.Options{PersonaAttributes: c.Persona.Attributes, ZeroUsage: c.ZeroUsage}),
-		vocabularies:   newVocabularies(c),
+		models:         framing.NewModels(framing.ModelOptions{Names: c.Models, Fallback: c.FallbackEncoding}),
 		defaultPersona: c.Persona.Default,
 		maxContent:     c.MaxContentBytes,
 		counter:        func(e tiktoken.Encoding) (framing.Counter, error) { return tiktoken.Get(e) },
@@ -152,10 +149,7 @@ func (p *tokenProcessor) missing(call *genai.Call) ([]sideCount, tiktoken.Encodi
 		}
 		return counts, "", nil
 	}
-	if call.Operation != semconv.OperationChat {
-		return without(reasonOperation)
-	}
-	vocabulary, ok := p.vocabularies.of(call)
+	model, ok := p.models.Of(call)
 	if !ok {
 		return without(framing.ReasonUnknownModel)
 	}
@@ -163,21 +157,16 @@ func (p *tokenProcessor) missing(call *genai.Call) ([]sideCount, tiktoken.Encodi
 	if size(&messages) > p.maxContent {
 		return without(reasonTooLong)
 	}
-	counter, err := p.counter(vocabulary.encoding)
+	counter, err := p.counter(model.Encoding)
 	if err != nil {
 		return nil, "", err
 	}
 	incomplete := *call // keeps the calls that lack nothing off the heap
-	framed := framing.Call{
-		Model:    vocabulary.model,
-		Failed:   call.Failed,
-		Span:     &incomplete,
-		Messages: &messages,
-	}
+	framed := framing.Call{Model: model, Span: &incomplete, Messages: &messages}
 	for i := range counts {
 		counts[i].Count = counts[i].rule(framed, counter)
 	}
-	return counts, vocabulary.encoding, nil
+	return counts, model.Encoding, nil
 }
 
 func (p *tokenProcessor) record(ctx context.Context, counts []sideCount) {

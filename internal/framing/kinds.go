@@ -3,10 +3,7 @@
 
 package framing
 
-import (
-	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
-	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
-)
+import "github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
 
 // A kind is the models that are framed alike.
 type kind uint8
@@ -46,13 +43,4 @@ var kinds = tiktoken.ByFamily[kind]{
 	"gpt-5-chat":            unknown, // a GPT-5 that does not reason
 	"o3-deep-research":      unknown,
 	"o4-mini-deep-research": unknown,
-}
-
-// kindOf returns the kind of a model, and how sure the numbers are that its rule gives.
-func kindOf(model string) (kind, string) {
-	if model == "" {
-		return plain, semconv.SourceEstimated
-	}
-	k, _ := kinds.Lookup(model)
-	return k, semconv.SourceCounted
 }
