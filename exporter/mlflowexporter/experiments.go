@@ -39,6 +39,9 @@ func newExperiments(client *tracking.Client, onDeleted OnDeleted, telemetry *met
 	return &experiments{client: client, onDeleted: onDeleted, telemetry: telemetry, logger: logger, ids: ids}
 }
 
+// known returns the id of an experiment that was resolved before.
+func (e *experiments) known(name string) (string, bool) { return e.ids.Get(name) }
+
 // id returns the id of an active experiment of that name, which it creates or restores where needed.
 func (e *experiments) id(ctx context.Context, experiment run.Experiment) (string, error) {
 	if id, ok := e.ids.Get(experiment.Name); ok {

@@ -50,15 +50,14 @@ type mlflowExporter struct {
 	telemetry *metadata.TelemetryBuilder
 	reader    *genai.Reader
 	builder   *run.Builder
-	slots     *semaphore.Weighted // one for each run that may be written at the same time
+	slots     *semaphore.Weighted // one for each call to MLflow that may be under way
 	budget    *budget
 	overflow  sync.Once // logs that a day has too many experiments
 	health    health
 
 	// From start on.
-	horizon     *horizon
 	experiments *experiments
-	writer      *writer
+	store       store
 	deadLetter  *deadLetter
 	stop        func(context.Context) error
 }
@@ -91,40 +90,31 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("making the HTTP client: %w", err)
 	}
-	store, err := e.storage(ctx, host)
+	storage, err := e.storage(ctx, host)
 	if err != nil {
 		return fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
 	}
 	client := tracking.NewClient(httpClient, e.config.ClientConfig.Endpoint, e.config.Workspace)
-	doubts := newDoubts(client, e.config.ReconcileAfter, store, e.telemetry, e.settings.Logger)
-	if err := doubts.load(ctx); err != nil {
-		return errors.Join(fmt.Errorf("reading what an earlier process left to look at: %w", err), store.Close(ctx))
-	}
-	if e.horizon, err = loadHorizon(ctx, store, time.Now(), e.settings.Logger); err != nil {
-		return errors.Join(fmt.Errorf("reading what an earlier process knew of clocks: %w", err), store.Close(ctx))
-	}
-	err = e.telemetry.RegisterMlflowDoubtsWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
-		observer.Observe(doubts.waiting())
-		return nil
-	})
+	client.Observe(e.requested)
+	rest, err := openREST(ctx, e.config, client, e.slots, storage, e.telemetry, e.settings.Logger)
 	if err != nil {
-		return errors.Join(err, store.Close(ctx))
+		return errors.Join(err, storage.Close(ctx))
 	}
 	if e.deadLetter, err = openDeadLetter(e.config.DeadLetter.Path); err != nil {
-		return errors.Join(fmt.Errorf("opening `dead_letter::path`: %w", err), store.Close(ctx))
+		return errors.Join(fmt.Errorf("opening `dead_letter::path`: %w", err), storage.Close(ctx))
 	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
-	e.writer = newWriter(client, doubts)
+	e.store = rest
 
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	running.Go(func() { e.greet(background, client) })
-	running.Go(func() { doubts.run(background) })
+	running.Go(func() { e.store.run(background) })
 	e.stop = func(ctx context.Context) error {
 		cancel()
 		running.Wait()
 		httpClient.CloseIdleConnections()
-		return errors.Join(e.deadLetter.close(), store.Close(ctx))
+		return errors.Join(e.deadLetter.close(), storage.Close(ctx))
 	}
 	return nil
 }
@@ -157,6 +147,31 @@ func (e *mlflowExporter) greet(ctx context.Context, client *tracking.Client) {
 	}
 }
 
+// requested counts a request to MLflow.
+func (e *mlflowExporter) requested(ctx context.Context, endpoint string, took time.Duration, err error) {
+	e.telemetry.MlflowRequestDuration.Record(ctx, took.Seconds(), metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("endpoint", endpoint), attribute.String("outcome", outcome(err)))))
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case tracking.IsNotFound(err):
+		return "absent"
+	case tracking.IsAlreadyExists(err):
+		return "exists"
+	}
+	switch class(err) {
+	case tracking.Permanent:
+		return "refused"
+	case tracking.OutcomeUnknown:
+		return "unknown"
+	default:
+		return "retryable"
+	}
+}
+
 // shutdown is called when the queue is drained or stored; no push is under way.
 func (e *mlflowExporter) shutdown(ctx context.Context) error {
 	defer e.telemetry.Shutdown()
@@ -170,24 +185,40 @@ func (e *mlflowExporter) shutdown(ctx context.Context) error {
 type call struct {
 	run.Span
 	resource, scope, span int // where it is in the batch
-	err                   error
+
+	experiment   run.Experiment
+	experimentID string
+	overflowed   bool // its persona's experiment is one too many
+	err          error
 }
 
 // push writes the batch's calls as runs. If some can be written later, its error holds just these.
 func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
 	calls := e.calls(ctx, batch)
-	var writing sync.WaitGroup
+	e.resolve(ctx, calls)
+	var entries []entry
 	for i := range calls {
 		c := &calls[i]
-		if c.err = e.slots.Acquire(ctx, 1); c.err != nil {
+		if c.err != nil {
+			e.failed(ctx, c)
 			continue
 		}
-		writing.Go(func() {
-			defer e.slots.Release(1)
-			c.err = e.write(ctx, c)
+		entries = append(entries, entry{
+			span: key{trace: c.TraceID(), span: c.SpanID()}, experimentID: c.experimentID, end: c.EndTimestamp().AsTime(),
+			build: func() (r run.Run, err error) {
+				err = protect(func() { r = e.builder.Run(&c.Span) })
+				return r, err
+			},
+			done: func(_ string, found bool, err error) {
+				if c.err = err; err != nil {
+					e.failed(ctx, c)
+				} else {
+					e.written(ctx, c, found)
+				}
+			},
 		})
 	}
-	writing.Wait()
+	e.store.write(ctx, entries)
 	return e.retryable(batch, calls)
 }
 
@@ -232,38 +263,71 @@ func (e *mlflowExporter) skip(read *genai.Call, isCall bool) string {
 // errPanic is a bug of ours that one span has brought out. Its value could quote the span, so it is not logged.
 var errPanic = errors.New("internal error")
 
-// write writes the run of a call and counts what came of it. Its error is nil for a call that can never be written, too.
-func (e *mlflowExporter) write(ctx context.Context, c *call) (err error) {
+// protect turns a panic into an error.
+func protect(f func()) (err error) {
 	defer func() {
 		if recover() != nil {
-			err = e.reject(ctx, c, rejectedInternal, errPanic)
+			err = errPanic
 		}
 	}()
-	experiment, overflowed := e.experiment(c)
-	experimentID, err := e.experiments.id(ctx, experiment)
-	if err == nil {
-		r := e.builder.Run(&c.Span)
-		e.horizon.extend(ctx, c.EndTimestamp().AsTime())
-		var found bool
-		found, err = e.writer.write(ctx, key{trace: c.TraceID(), span: c.SpanID()}, e.mayExist(c), experimentID, &r)
-		if err == nil {
-			e.written(ctx, found, overflowed)
-			return nil
+	f()
+	return nil
+}
+
+// resolve finds the experiments of all calls, each once.
+func (e *mlflowExporter) resolve(ctx context.Context, calls []call) {
+	members := make(map[string][]*call)
+	for i := range calls {
+		c := &calls[i]
+		if c.err = protect(func() { c.experiment, c.overflowed = e.experiment(c) }); c.err == nil {
+			members[c.experiment.Name] = append(members[c.experiment.Name], c)
 		}
 	}
-	var answer *tracking.Error
+	var resolving sync.WaitGroup
+	for _, members := range members {
+		if id, ok := e.experiments.known(members[0].experiment.Name); ok {
+			assign(members, id, nil)
+			continue
+		}
+		resolving.Go(func() {
+			err := e.slots.Acquire(ctx, 1)
+			if err != nil {
+				assign(members, "", err)
+				return
+			}
+			defer e.slots.Release(1)
+			id, err := e.experiments.id(ctx, members[0].experiment)
+			assign(members, id, err)
+		})
+	}
+	resolving.Wait()
+}
+
+func assign(members []*call, experimentID string, err error) {
+	for _, c := range members {
+		c.experimentID, c.err = experimentID, err
+	}
+}
+
+// failed decides what becomes of a call after its error: it is rejected, or it comes again.
+func (e *mlflowExporter) failed(ctx context.Context, c *call) {
+	answer, ok := errors.AsType[*tracking.Error](c.err)
 	switch {
-	case errors.Is(err, errExperimentDeleted):
-		return e.reject(ctx, c, rejectedExperimentDeleted, err)
-	case errors.As(err, &answer) && answer.Class == tracking.Permanent:
-		return e.reject(ctx, c, rejectedRefused, err)
-	case errors.As(err, &answer) && answer.Gone:
-		e.experiments.forget(experiment.Name)
+	case errors.Is(c.err, errPanic):
+		e.reject(ctx, c, rejectedInternal)
+		return
+	case errors.Is(c.err, errExperimentDeleted):
+		e.reject(ctx, c, rejectedExperimentDeleted)
+		return
+	case ok && answer.Class == tracking.Permanent:
+		e.reject(ctx, c, rejectedRefused)
+		return
+	case ok && answer.Gone:
+		e.experiments.forget(c.experiment.Name)
 	}
-	if !errors.Is(err, errBusy) {
-		e.health.failed(err, time.Now())
+	if !errors.Is(c.err, errBusy) {
+		e.health.failed(c.err, time.Now())
 	}
-	return err
 }
 
 // experiment is that of the call's persona and day, or of the default persona where the day has too many.
@@ -280,13 +344,8 @@ func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflo
 	return e.builder.Experiment(&c.Span, e.config.Persona.Default), true
 }
 
-// mayExist reports whether the call's run may have been written by an earlier process or another collector.
-func (e *mlflowExporter) mayExist(c *call) bool {
-	return e.config.Dedupe == DedupeAlways || e.horizon.mayBeOld(c.EndTimestamp().AsTime())
-}
-
-func (e *mlflowExporter) written(ctx context.Context, found, overflowed bool) {
-	if overflowed {
+func (e *mlflowExporter) written(ctx context.Context, c *call, found bool) {
+	if c.overflowed {
 		e.telemetry.MlflowSpansOverflowed.Add(ctx, 1)
 	}
 	if found {
@@ -296,15 +355,15 @@ func (e *mlflowExporter) written(ctx context.Context, found, overflowed bool) {
 	}
 }
 
-// reject counts and logs a call that is not tried again.
-func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string, err error) error {
+// reject counts and logs a call that does not come again.
+func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string) {
 	e.telemetry.MlflowRunsRejected.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 	e.settings.Logger.Error("No run is written for this LLM call",
-		zap.String("reason", reason), zap.Stringer("trace_id", c.TraceID()), zap.Stringer("span_id", c.SpanID()), zap.Error(err))
+		zap.String("reason", reason), zap.Stringer("trace_id", c.TraceID()), zap.Stringer("span_id", c.SpanID()), zap.Error(c.err))
 	if err := e.deadLetter.keep(c); err != nil {
 		e.settings.Logger.Error("A rejected span is not kept in `dead_letter::path`", zap.Error(err))
 	}
-	return nil
+	c.err = nil
 }
 
 // retryable returns the error that makes the calls with errors come again, and no others.

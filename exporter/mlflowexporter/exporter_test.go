@@ -72,9 +72,11 @@ func (b *bench) restart(t *testing.T, set exporter.Settings, config *Config) {
 	e, err := newExporter(set, config)
 	require.NoError(t, err)
 	require.NoError(t, e.start(t.Context(), componenttest.NewNopHost()))
-	e.horizon.started = time.Now().Add(-time.Hour) // spans that end now are new
+	e.store.(*rest).horizon.started = time.Now().Add(-time.Hour) // spans that end now are new
 	b.mlflowExporter = e
 }
+
+func (b *bench) rest() *rest { return b.store.(*rest) }
 
 // failed returns the spans that come again because of err, by their ids.
 func failed(t *testing.T, err error) []string {
@@ -257,6 +259,41 @@ func TestOnlyWhatFailedComesAgain(t *testing.T) {
 	assert.Contains(t, fmt.Sprintf("%+v", err), "7s", "Retry-After is handed to the retry")
 }
 
+func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
+	b := newBench(t, nil)
+	n := 0
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/create" || call == "runs/log-batch" {
+			if n++; n <= 2 {
+				return trackingtest.Fault{Status: http.StatusServiceUnavailable}
+			}
+		}
+		return trackingtest.Fault{}
+	})
+	batch := llmCalls(2, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	metadatatest.AssertEqualMlflowRunsWaiting(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
+	require.NoError(t, b.push(t.Context(), batch))
+	metadatatest.AssertEqualMlflowRunsWaiting(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualMlflowRunsInFlight(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
+
+	got, err := b.telemetry.GetMetric("otelcol_mlflow_request_duration")
+	require.NoError(t, err)
+	requests := make(map[string]uint64)
+	for _, point := range got.Data.(metricdata.Histogram[float64]).DataPoints {
+		endpoint, _ := point.Attributes.Value("endpoint")
+		outcome, _ := point.Attributes.Value("outcome")
+		requests[endpoint.AsString()+" "+outcome.AsString()] = point.Count
+	}
+	delete(requests, "experiments/search ok") // the start's
+	delete(requests, "version ok")
+	assert.Equal(t, map[string]uint64{
+		"experiments/get-by-name absent": 1, "experiments/create ok": 1,
+		"runs/create unknown": 2, "runs/search ok": 2,
+		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2,
+	}, requests)
+}
+
 func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	b := newBench(t, nil)
 	batch := llmCalls(3, "tech_educator")
@@ -274,7 +311,7 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	set.TelemetrySettings = b.mlflowExporter.settings
 	require.NoError(t, b.shutdown(t.Context()))
 	b.restart(t, set, b.config)
-	b.horizon.started = time.Now() // a new process, that gets all of it again
+	b.rest().horizon.started = time.Now() // a new process, that gets all of it again
 	require.NoError(t, b.push(t.Context(), batch))
 	require.NoError(t, b.push(t.Context(), half))
 	requireWritten(t, b.fake, 4)
@@ -400,7 +437,7 @@ func TestConcurrencyIsLimitedOverAllPushes(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: &countingTransport{base: transport, now: &now, most: &most}}
-	b.writer.client = tracking.NewClient(client, b.fake.URL, "")
+	b.rest().writer.client = tracking.NewClient(client, b.fake.URL, "")
 	done := make(chan error)
 	for _, others := range [][]string{{"02", "03"}, {"01", "03"}, {"01", "02"}} {
 		go func() { done <- b.push(t.Context(), without(llmCalls(10, "a", "b", "c"), others...)) }()
@@ -468,7 +505,7 @@ func TestCreateThatIsCarriedOutLateLeavesOneRun(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	slow := &slowCreate{RoundTripper: transport, held: make(chan func(), 1)}
-	b.writer.client = tracking.NewClient(&http.Client{Transport: slow}, b.fake.URL, "")
+	b.rest().writer.client = tracking.NewClient(&http.Client{Transport: slow}, b.fake.URL, "")
 
 	batch := llmCalls(1, "tech_educator")
 	require.Error(t, b.push(t.Context(), batch))
@@ -494,7 +531,7 @@ func TestSpanSentToTwoCollectorsHasOneRun(t *testing.T) {
 	require.NoError(t, <-done)
 	// Until all doubts are settled.
 	require.Eventually(t, func() bool {
-		return b.writer.doubts.waiting()+other.writer.doubts.waiting() == 0
+		return b.rest().writer.doubts.waiting()+other.rest().writer.doubts.waiting() == 0
 	}, 20*time.Second, 10*time.Millisecond)
 	requireWritten(t, b.fake, 10)
 }
@@ -503,25 +540,25 @@ func TestSpanSentToTwoCollectorsHasOneRun(t *testing.T) {
 // deleted the other, that is finished too, and by the same rule the other collector keeps it.
 func TestCollectorsThatKeepDifferentRunsLeaveOne(t *testing.T) {
 	b := newBench(t, nil)
-	experiment, err := b.writer.client.CreateExperiment(t.Context(), "x", nil)
+	experiment, err := b.rest().writer.client.CreateExperiment(t.Context(), "x", nil)
 	require.NoError(t, err)
 	span := key{trace: [16]byte{1, 2}, span: [8]byte{3}}
 	create := func() string {
-		id, err := b.writer.client.CreateRun(t.Context(), tracking.NewRun{ExperimentID: experiment, Tags: []tracking.KeyValue{
+		id, err := b.rest().writer.client.CreateRun(t.Context(), tracking.NewRun{ExperimentID: experiment, Tags: []tracking.KeyValue{
 			{Key: "otel.trace_id", Value: span.trace.String()}, {Key: "otel.span_id", Value: span.span.String()},
 		}})
 		require.NoError(t, err)
 		return id
 	}
 	running, finished := create(), create() // the one that is not finished has the smaller id
-	require.NoError(t, b.writer.client.UpdateRun(t.Context(), finished, tracking.StatusFinished, 1))
+	require.NoError(t, b.rest().writer.client.UpdateRun(t.Context(), finished, tracking.StatusFinished, 1))
 
 	collector := func(client *tracking.Client) *doubts {
 		d := newDoubts(client, time.Minute, &memory{values: make(map[string][]byte)}, b.telemetryBuilder(), zap.NewNop())
 		d.add(t.Context(), span, experiment)
 		return d
 	}
-	other := collector(b.writer.client)
+	other := collector(b.rest().writer.client)
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	now := time.Now()
@@ -530,7 +567,7 @@ func TestCollectorsThatKeepDifferentRunsLeaveOne(t *testing.T) {
 		d.settleDue(t.Context(), now)
 	}
 	one := collector(tracking.NewClient(&http.Client{Transport: &beforeDelete{RoundTripper: transport, do: func() {
-		require.NoError(t, b.writer.client.UpdateRun(t.Context(), running, tracking.StatusFinished, 1))
+		require.NoError(t, b.rest().writer.client.UpdateRun(t.Context(), running, tracking.StatusFinished, 1))
 		round(other)
 	}}}, b.fake.URL, ""))
 
@@ -561,17 +598,17 @@ func (b *beforeDelete) RoundTrip(req *http.Request) (*http.Response, error) {
 func TestDoubtsSurviveTheProcess(t *testing.T) {
 	b := newBench(t, nil)
 	store := &memory{values: make(map[string][]byte)}
-	first := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	first := newDoubts(b.rest().writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
 	span := key{trace: [16]byte{1, 2}, span: [8]byte{3}}
 	first.add(t.Context(), span, "7")
 
-	second := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	second := newDoubts(b.rest().writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
 	require.NoError(t, second.load(t.Context()))
 	assert.EqualValues(t, 1, second.waiting())
 	assert.Contains(t, second.open, span)
 	second.remove(t.Context(), span)
 
-	third := newDoubts(b.writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
+	third := newDoubts(b.rest().writer.client, time.Hour, store, b.telemetryBuilder(), zap.NewNop())
 	require.NoError(t, third.load(t.Context()))
 	assert.Zero(t, third.waiting())
 }

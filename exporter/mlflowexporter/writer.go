@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
@@ -31,16 +30,10 @@ type writer struct {
 	// of them than the consumers of the queue hold; the bound is for configurations that give up on spans.
 	unfinished *lru.Cache[key, progress]
 	// done holds the spans whose runs were finished last: a client that got no answer sends its spans again.
-	done *lru.Cache[key, struct{}]
+	done *lru.Cache[key, string] // → run id
 
 	mu   sync.Mutex
 	busy map[key]struct{} // the spans being written
-}
-
-// key identifies a span.
-type key struct {
-	trace pcommon.TraceID
-	span  pcommon.SpanID
 }
 
 // progress is how far the writing of a run has come.
@@ -73,19 +66,19 @@ var errBusy = errors.New("another copy of the span is being written")
 
 func newWriter(client *tracking.Client, doubts *doubts) *writer {
 	unfinished, _ := lru.New[key, progress](maxUnfinished) // fails for a size below one only
-	done, _ := lru.New[key, struct{}](maxDone)
+	done, _ := lru.New[key, string](maxDone)
 	return &writer{client: client, doubts: doubts, unfinished: unfinished, done: done, busy: make(map[key]struct{})}
 }
 
 // write writes the run of a span, or what an earlier attempt has left to do of it. If mayExist is true, the span may have
 // been written before this process could know. It reports whether the run was found, finished by an earlier attempt.
-func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentID string, r *run.Run) (found bool, err error) {
+func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentID string, r *run.Run) (runID string, found bool, err error) {
 	if !w.begin(span) {
-		return false, errBusy
+		return "", false, errBusy
 	}
 	defer w.end(span)
-	if w.done.Contains(span) {
-		return true, nil
+	if id, ok := w.done.Get(span); ok {
+		return id, true, nil
 	}
 	p, ok := w.unfinished.Get(span)
 	if !ok && !mayExist {
@@ -94,13 +87,16 @@ func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentI
 	for p.state != finished {
 		if err := w.step(ctx, &p, span, experimentID, r); err != nil {
 			w.settle(ctx, span, p, err)
-			return false, err
+			return "", false, err
 		}
 	}
 	w.unfinished.Remove(span)
-	w.done.Add(span, struct{}{})
-	return p.found, nil
+	w.done.Add(span, p.runID)
+	return p.runID, p.found, nil
 }
+
+// waiting is how many runs wait for another attempt.
+func (w *writer) waiting() int64 { return int64(w.unfinished.Len()) }
 
 // begin reports false for a span that is being written.
 func (w *writer) begin(span key) bool {

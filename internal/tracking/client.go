@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // maxAnswer bounds how much of an answer is read, in bytes. A page of 100 runs with long values stays below it.
@@ -22,12 +23,22 @@ type Client struct {
 	http      *http.Client
 	endpoint  string
 	workspace string
+	observe   func(ctx context.Context, endpoint string, took time.Duration, err error)
 }
 
 // NewClient returns a client of the server at endpoint, such as http://mlflow:5000. Time limits, credentials and TLS are
 // the HTTP client's. The workspace is sent with every call; empty means the server's default.
 func NewClient(client *http.Client, endpoint, workspace string) *Client {
-	return &Client{http: client, endpoint: strings.TrimRight(endpoint, "/"), workspace: workspace}
+	return &Client{
+		http: client, endpoint: strings.TrimRight(endpoint, "/"), workspace: workspace,
+		observe: func(context.Context, string, time.Duration, error) {},
+	}
+}
+
+// Observe has f called after each request with the method of the API, such as runs/create, how long the request took, and
+// its error. It is called before the client is used.
+func (c *Client) Observe(f func(ctx context.Context, endpoint string, took time.Duration, err error)) {
+	c.observe = f
 }
 
 // KeyValue is a param or a tag.
@@ -254,8 +265,15 @@ func decode(op operation, answer []byte, out any) error {
 	return nil
 }
 
-// do makes a call and returns the body of its answer.
+// do makes a call, tells the observer, and returns the body of its answer.
 func (c *Client) do(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
+	begin := time.Now()
+	answer, err := c.request(ctx, op, method, query, body)
+	c.observe(ctx, op.name(), time.Since(begin), err)
+	return answer, err
+}
+
+func (c *Client) request(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+op.path+query, bytes.NewReader(body))
 	if err != nil {
 		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", err: err}

@@ -80,6 +80,9 @@ type operation struct {
 
 const api = "/api/2.0/mlflow/"
 
+// name is the method of the API as MLflow's documentation has it.
+func (o operation) name() string { return strings.TrimPrefix(strings.TrimPrefix(o.path, api), "/") }
+
 var (
 	opCheck             = operation{api + "experiments/search", "reaching MLflow", Retryable}
 	opVersion           = operation{"/version", "asking for MLflow's version", Retryable}

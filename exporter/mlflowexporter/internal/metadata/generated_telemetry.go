@@ -31,9 +31,12 @@ type TelemetryBuilder struct {
 	MlflowDoubtsDropped      metric.Int64Counter
 	MlflowDoubtsWaiting      metric.Int64ObservableGauge
 	MlflowExperimentsCreated metric.Int64Counter
+	MlflowRequestDuration    metric.Float64Histogram
 	MlflowRunsDeduplicated   metric.Int64Counter
 	MlflowRunsFound          metric.Int64Counter
+	MlflowRunsInFlight       metric.Int64UpDownCounter
 	MlflowRunsRejected       metric.Int64Counter
+	MlflowRunsWaiting        metric.Int64ObservableGauge
 	MlflowRunsWritten        metric.Int64Counter
 	MlflowSpansOverflowed    metric.Int64Counter
 	MlflowSpansSkipped       metric.Int64Counter
@@ -56,6 +59,21 @@ func (builder *TelemetryBuilder) RegisterMlflowDoubtsWaitingCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.MlflowDoubtsWaiting, obs: o})
 		return nil
 	}, builder.MlflowDoubtsWaiting)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterMlflowRunsWaitingCallback sets callback for observable MlflowRunsWaiting metric.
+func (builder *TelemetryBuilder) RegisterMlflowRunsWaitingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.MlflowRunsWaiting, obs: o})
+		return nil
+	}, builder.MlflowRunsWaiting)
 	if err != nil {
 		return err
 	}
@@ -111,6 +129,13 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{experiment}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.MlflowRequestDuration, err = builder.meter.Float64Histogram(
+		"otelcol_mlflow_request_duration",
+		metric.WithDescription("How long requests to MLflow took, and, by its count, how many there were. [Alpha]"),
+		metric.WithUnit("s"),
+		metric.WithExplicitBucketBoundaries([]float64{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}...),
+	)
+	errs = errors.Join(errs, err)
 	builder.MlflowRunsDeduplicated, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_runs_deduplicated",
 		metric.WithDescription("Second runs of a span that were deleted. [Alpha]"),
@@ -123,9 +148,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.MlflowRunsInFlight, err = builder.meter.Int64UpDownCounter(
+		"otelcol_mlflow_runs_in_flight",
+		metric.WithDescription("Runs being written now, at most `max_concurrency`. [Alpha]"),
+		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.MlflowRunsRejected, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_runs_rejected",
 		metric.WithDescription("LLM calls that MLflow can never take as a run. Each is logged with its trace id and span id. [Alpha]"),
+		metric.WithUnit("{run}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowRunsWaiting, err = builder.meter.Int64ObservableGauge(
+		"otelcol_mlflow_runs_waiting",
+		metric.WithDescription("Runs whose last attempt failed and that wait for the next. Spans that were not tried yet are in the queue. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

@@ -24,10 +24,16 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterMlflowRunsWaitingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.MlflowDoubtsDropped.Add(context.Background(), 1)
 	tb.MlflowExperimentsCreated.Add(context.Background(), 1)
+	tb.MlflowRequestDuration.Record(context.Background(), 1)
 	tb.MlflowRunsDeduplicated.Add(context.Background(), 1)
 	tb.MlflowRunsFound.Add(context.Background(), 1)
+	tb.MlflowRunsInFlight.Add(context.Background(), 1)
 	tb.MlflowRunsRejected.Add(context.Background(), 1)
 	tb.MlflowRunsWritten.Add(context.Background(), 1)
 	tb.MlflowSpansOverflowed.Add(context.Background(), 1)
@@ -41,13 +47,22 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualMlflowExperimentsCreated(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualMlflowRequestDuration(t, testTel,
+		[]metricdata.HistogramDataPoint[float64]{{}}, metricdatatest.IgnoreValue(),
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowRunsDeduplicated(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowRunsFound(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualMlflowRunsInFlight(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowRunsRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualMlflowRunsWaiting(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowRunsWritten(t, testTel,
