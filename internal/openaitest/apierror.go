@@ -75,6 +75,23 @@ func errUnknownModel(model string) *apiError {
 	}
 }
 
+func errWrongModel(model string, kind modelKind) *apiError {
+	return &apiError{
+		status:  http.StatusNotFound,
+		Message: fmt.Sprintf("The model `%s` is not %s model and thus not supported by this endpoint.", model, kind),
+		Type:    typeInvalidRequest,
+		Param:   new("model"),
+	}
+}
+
+func errNotFound(what, id string) *apiError {
+	return &apiError{
+		status:  http.StatusNotFound,
+		Message: fmt.Sprintf("%s with id '%s' not found.", what, id),
+		Type:    typeInvalidRequest,
+	}
+}
+
 func errUnknownURL(r *http.Request) *apiError {
 	return &apiError{
 		status:  http.StatusNotFound,

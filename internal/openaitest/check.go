@@ -22,13 +22,10 @@ type bound struct {
 
 const noMax = 1 << 31
 
-// check returns the error that the real API gives for the request, or nil.
-func (r request) check() *apiError {
-	if r.Model == "" {
-		return invalid("model", "", "you must provide a model parameter")
-	}
-	if !isKnown(r.Model) {
-		return errUnknownModel(r.Model)
+// checkParameters returns the error that the real API gives for all but the messages of a request, or nil.
+func (r request) checkParameters(kind modelKind) *apiError {
+	if err := checkModel(r.Model, kind); err != nil {
+		return err
 	}
 	for _, b := range []bound{
 		{"n", r.N, 1, 128, true},
@@ -49,7 +46,7 @@ func (r request) check() *apiError {
 	if len(r.ToolChoice) > 0 && !bytes.Equal(r.ToolChoice, []byte("null")) && len(r.Tools) == 0 {
 		return invalid("tool_choice", "", "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.")
 	}
-	return r.checkMessages()
+	return nil
 }
 
 func (b bound) check() *apiError {

@@ -41,10 +41,19 @@ type functionCall struct {
 // text returns the content of the choice.
 func (c choice) text() string { return strings.Join(c.pieces, "") }
 
-// complete answers a request.
-func complete(req request) completion {
-	m := modelOf(req.Model)
-	c := completion{id: req.digest.id("chatcmpl-", 29), model: m}
+// pieces is how many tokens of text a model would need time for.
+func (c completion) pieces() int {
+	n := 0
+	for _, ch := range c.choices {
+		n += len(ch.pieces)
+	}
+	return n
+}
+
+// complete answers messages.
+func complete(req request, idPrefix string) completion {
+	m := modelOf(req.Model, chatModel)
+	c := completion{id: req.digest.id(idPrefix, 29), model: m}
 	c.usage.PromptTokens = promptTokens(req, m)
 	tools := toolsToCall(req)
 	for i := range req.choices() {

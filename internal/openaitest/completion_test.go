@@ -38,7 +38,12 @@ func accumulate(t *testing.T, client openai.Client, params openai.ChatCompletion
 // post sends a body as it is and returns the response and its body.
 func post(t *testing.T, server *openaitest.Server, body string) (*http.Response, []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.BaseURL()+"/chat/completions", strings.NewReader(body))
+	return postTo(t, server, "/chat/completions", body)
+}
+
+func postTo(t *testing.T, server *openaitest.Server, path, body string) (*http.Response, []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.BaseURL()+path, strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer test")
 	res, err := http.DefaultClient.Do(req)
@@ -79,12 +84,17 @@ func TestPlainAnswerHasTheShapeOfTheRealAPI(t *testing.T) {
 
 func TestSameRequestGetsTheSameBytes(t *testing.T) {
 	server, _ := start(t)
-	for _, body := range []string{
-		`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`,
-		`{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}}`,
+	for _, request := range [][2]string{
+		{"/chat/completions", `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}]}`},
+		{"/chat/completions", `{"model":"gpt-4o","messages":[{"role":"user","content":"hi"}],"stream":true,"stream_options":{"include_usage":true}}`},
+		{"/responses", `{"model":"gpt-4o","input":"hi"}`},
+		{"/responses", `{"model":"gpt-4o","input":"hi","stream":true}`},
+		{"/completions", `{"model":"gpt-3.5-turbo-instruct","prompt":"hi"}`},
+		{"/completions", `{"model":"gpt-3.5-turbo-instruct","prompt":"hi","stream":true}`},
+		{"/embeddings", `{"model":"text-embedding-3-small","input":"hi"}`},
 	} {
-		_, first := post(t, server, body)
-		_, second := post(t, server, body)
+		_, first := postTo(t, server, request[0], request[1])
+		_, second := postTo(t, server, request[0], request[1])
 		require.Equal(t, string(first), string(second))
 	}
 }

@@ -136,10 +136,11 @@ func TestOtherPathsAndMethodsAreRefused(t *testing.T) {
 		status       int
 	}{
 		{http.MethodGet, "/chat/completions", http.StatusMethodNotAllowed},
-		{http.MethodPost, "/responses", http.StatusNotFound},
+		{http.MethodPost, "/moderations", http.StatusNotFound},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), tt.method, server.BaseURL()+tt.path, strings.NewReader("{}"))
 		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer test")
 		res, err := http.DefaultClient.Do(req)
 		require.NoError(t, err)
 		body, err := io.ReadAll(res.Body)

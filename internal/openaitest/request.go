@@ -8,14 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 )
 
 // maxBodyBytes bounds a request. It is above any prompt that the tests send.
 const maxBodyBytes = 64 << 20
 
-// request is what the stand-in reads of a chat completion request.
+// request is what the stand-in reads of a chat completion request. The requests of the other endpoints become one.
 type request struct {
 	Model               string          `json:"model"`
 	Messages            []message       `json:"messages"`
@@ -76,7 +74,7 @@ func (c *content) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	for _, part := range parts {
-		if part.Type == "image_url" {
+		if part.Type == "image_url" || part.Type == "input_image" {
 			c.Images++
 		}
 		c.Text += part.Text + part.Refusal
@@ -115,27 +113,20 @@ func (r request) choices() int {
 	return int(*r.N)
 }
 
-// readRequest reads and checks a request. Beside an error it returns what could be read.
-func readRequest(body io.Reader) (request, *apiError) {
-	data, err := io.ReadAll(body)
-	if err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-			return request{}, errTooLarge
-		}
-		return request{}, errMalformed
-	}
-	var req request
-	if err := json.Unmarshal(data, &req); err != nil {
+// decode reads a body and hashes it.
+func decode(body []byte, to any, d *digest) *apiError {
+	if err := json.Unmarshal(body, to); err != nil {
 		if wrongType := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrongType) && wrongType.Field != "" {
-			return req, invalid(wrongType.Field, "invalid_type", fmt.Sprintf("Invalid type for '%s': expected %s, but got %s instead.",
+			return invalid(wrongType.Field, "invalid_type", fmt.Sprintf("Invalid type for '%s': expected %s, but got %s instead.",
 				wrongType.Field, jsonType(wrongType), wrongType.Value))
 		}
-		return req, errMalformed
+		return errMalformed
 	}
-	if req.digest, err = digestOf(data); err != nil {
-		return req, errMalformed
+	var err error
+	if *d, err = digestOf(body); err != nil {
+		return errMalformed
 	}
-	return req, req.check()
+	return nil
 }
 
 // jsonType names the wanted type as the API does, roughly.

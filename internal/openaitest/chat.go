@@ -3,17 +3,7 @@
 
 package openaitest
 
-import (
-	"context"
-	"encoding/json"
-	"net/http"
-	"strconv"
-)
-
-// created is the fixed creation time of every completion: 2026-01-01T00:00:00Z.
-const created = 1767225600
-
-// Bodies of responses, in the field order of the real API.
+// Bodies of chat completions, in the field order of the real API.
 type (
 	body struct {
 		ID                string       `json:"id"`
@@ -55,19 +45,31 @@ type (
 
 func (c completion) fingerprint() string { return newDigest([]byte(c.model.version)).id("fp_", 10) }
 
-// responseWriter sends one completion. Clients may go away at any time, which is no failure of the server: write errors
-// are dropped.
-type responseWriter struct {
-	w    http.ResponseWriter
-	ctx  context.Context
-	pace pace
-	cut  bool // break the connection half-way
+// readChat reads a request to POST /chat/completions.
+func (s *Server) readChat(body []byte) (request, func() answer, *apiError) {
+	var req request
+	refusal := decode(body, &req, &req.digest)
+	if refusal == nil {
+		refusal = req.checkParameters(chatModel)
+	}
+	if refusal == nil {
+		refusal = req.checkMessages()
+	}
+	return req, func() answer {
+		c := complete(req, "chatcmpl-")
+		a := answer{id: c.id, usage: c.usage, usageSent: !req.Stream || req.StreamOptions.includeUsage(), pieces: c.pieces()}
+		if req.Stream {
+			a.events = c.events(req.StreamOptions.includeUsage())
+		} else {
+			a.body = c.body()
+		}
+		return a
+	}, refusal
 }
 
-// plain sends the completion as one body.
-func (o responseWriter) plain(c completion) {
-	chunks := 0
-	response := body{
+// body is the completion as one body.
+func (c completion) body() body {
+	b := body{
 		ID: c.id, Object: "chat.completion", Created: created, Model: c.model.version,
 		Usage: usageBody{Usage: c.usage}, ServiceTier: "default", SystemFingerprint: c.fingerprint(),
 	}
@@ -76,35 +78,7 @@ func (o responseWriter) plain(c completion) {
 		if len(ch.toolCalls) == 0 {
 			msg.Content = new(ch.text())
 		}
-		response.Choices = append(response.Choices, bodyChoice{Index: i, Message: msg, FinishReason: ch.finishReason})
-		chunks += len(ch.pieces)
+		b.Choices = append(b.Choices, bodyChoice{Index: i, Message: msg, FinishReason: ch.finishReason})
 	}
-	data := mustMarshal(response)
-
-	if !o.pace.whole(o.ctx, chunks) {
-		return
-	}
-	o.w.Header().Set("Content-Type", "application/json")
-	o.w.Header().Set("Content-Length", strconv.Itoa(len(data)))
-	o.w.WriteHeader(http.StatusOK)
-	if o.cut {
-		_, _ = o.w.Write(data[:len(data)/2])
-		o.breakOff()
-	}
-	_, _ = o.w.Write(data)
-}
-
-// breakOff closes the connection without ending the response.
-func (o responseWriter) breakOff() {
-	_ = http.NewResponseController(o.w).Flush()
-	panic(http.ErrAbortHandler)
-}
-
-// mustMarshal is for the types of this file and of stream.go, all of which JSON can say.
-func mustMarshal(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return data
+	return b
 }

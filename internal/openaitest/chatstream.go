@@ -3,11 +3,7 @@
 
 package openaitest
 
-import (
-	"encoding/json"
-	"fmt"
-	"net/http"
-)
+import "encoding/json"
 
 // Chunks of a stream, in the field order of the real API. A json.RawMessage is a field that may be absent, null or set.
 type (
@@ -47,44 +43,20 @@ type (
 
 var null = json.RawMessage("null")
 
-// stream sends the completion as server-sent events: the choices take turns, one token each.
-func (o responseWriter) stream(c completion, includeUsage bool) {
-	o.w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
-	events := c.events(includeUsage)
-	if !wait(o.ctx, o.pace.first) {
-		return
-	}
-	for i, event := range events {
-		if o.cut && i == len(events)/2 {
-			o.breakOff()
-		}
-		if i > 0 && !wait(o.ctx, o.pace.next) {
-			return
-		}
-		o.send(mustMarshal(event))
-	}
-	o.send([]byte("[DONE]"))
-}
-
-func (o responseWriter) send(data []byte) {
-	_, _ = fmt.Fprintf(o.w, "data: %s\n\n", data)
-	_ = http.NewResponseController(o.w).Flush()
-}
-
 // events cuts the completion into chunks.
-func (c completion) events(includeUsage bool) []chunk {
+func (c completion) events(includeUsage bool) []event {
 	template := chunk{
 		ID: c.id, Object: "chat.completion.chunk", Created: created, Model: c.model.version,
 		ServiceTier: "default", SystemFingerprint: c.fingerprint(), Choices: []chunkChoice{},
 	}
-	var events []chunk
+	var events []event
 	add := func(usage json.RawMessage, choices ...chunkChoice) {
-		event := template
-		event.Choices = append(event.Choices, choices...)
+		c := template
+		c.Choices = append(c.Choices, choices...)
 		if includeUsage {
-			event.Usage = usage
+			c.Usage = usage
 		}
-		events = append(events, event)
+		events = append(events, event{data: c})
 	}
 
 	perChoice, longest := make([][]delta, len(c.choices)), 0
@@ -105,7 +77,7 @@ func (c completion) events(includeUsage bool) []chunk {
 	if includeUsage {
 		add(mustMarshal(usageBody{Usage: c.usage}))
 	}
-	return events
+	return append(events, doneEvent)
 }
 
 // deltas cuts a choice into the role and its tokens; a tool call into its head and the tokens of its arguments.
