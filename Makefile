@@ -54,6 +54,7 @@ programs:
 .PHONY: test
 test: build .venv .tools/apps .tools/servers .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
 	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
+	$(if $(filter ./...,$(PKG)),@go -C test/dashboards test $(TESTFLAGS) .)
 
 .PHONY: test-all
 test-all: test ## test, and the test-* targets, which are slow or need more than Go and Python
@@ -137,8 +138,7 @@ check-format: .tools/golangci-lint
 .PHONY: check-go
 check-go: .tools/golangci-lint
 	@echo "==> go vet, golangci-lint"
-	@go vet ./...
-	@.tools/golangci-lint run
+	@for module in . test/dashboards; do ( cd "$$module"; go vet ./...; "$(CURDIR)/.tools/golangci-lint" run ); done
 
 # In a copy, because it must neither change this tree nor mistake its uncommitted changes for a difference.
 .PHONY: check-generated
@@ -158,7 +158,7 @@ check-classes:
 .PHONY: check-modules
 check-modules:
 	@echo "==> go.mod files are tidy"
-	@for module in . tools/*/go.mod; do \
+	@for module in . test/dashboards tools/*/go.mod; do \
 		folder=$${module%/go.mod}; go -C "$$folder" mod tidy -diff || { echo "$$folder: run go mod tidy" >&2; exit 1; }; \
 	done
 

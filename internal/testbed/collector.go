@@ -35,10 +35,10 @@ type Collector struct {
 	GRPC    string // host:port of OTLP/gRPC
 	HTTP    string // host:port of OTLP/HTTP
 	Metrics string // URL of the collector's own metrics, for Prometheus
+	Calls   string // URL of the metrics of LLM calls, where the configs have the prometheus exporter
 }
 
-// StartCollector starts a collector. Its receivers, its health check and its own metrics get free loopback ports, whatever
-// the configs say.
+// StartCollector starts a collector. All that it listens on gets free loopback ports, whatever the configs say.
 func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, error) {
 	program, err := CollectorBinary()
 	if config.Path != "" {
@@ -51,7 +51,7 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 	if err != nil {
 		return nil, err
 	}
-	ports, err := freePorts(4)
+	ports, err := freePorts(5)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 		}
 	}
 	grpc, httpAddress, health := LoopbackAddress(ports[0]), LoopbackAddress(ports[1]), LoopbackAddress(ports[2])
-	metrics := ports[3]
+	metrics, calls := ports[3], LoopbackAddress(ports[4])
 
 	var args []string
 	for _, location := range config.Configs {
@@ -77,6 +77,7 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 		"receivers.otlp.protocols.grpc.endpoint=" + grpc,
 		"receivers.otlp.protocols.http.endpoint=" + httpAddress,
 		"extensions.health_check.endpoint=" + health,
+		"exporters.prometheus.endpoint=" + calls, // unused by configs without it
 		fmt.Sprintf("service.telemetry.metrics.readers=[{pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d}}}}]", metrics),
 	}, config.Set...) {
 		args = append(args, "--set", override)
@@ -92,7 +93,13 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 	if err != nil {
 		return nil, err
 	}
-	return &Collector{Process: process, GRPC: grpc, HTTP: httpAddress, Metrics: "http://" + LoopbackAddress(metrics) + "/metrics"}, nil
+	return &Collector{
+		Process: process,
+		GRPC:    grpc,
+		HTTP:    httpAddress,
+		Metrics: "http://" + LoopbackAddress(metrics) + "/metrics",
+		Calls:   "http://" + calls + "/metrics",
+	}, nil
 }
 
 // Busy is how much the collector has to do, by its own metrics: what is in its queue, and spans to look at again.
