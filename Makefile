@@ -94,6 +94,10 @@ bench-exporter: .venv .tools/servers ## runs/s of the exporter, of a bare load g
 	@go build -o _build/ ./test/benchexporter
 	@_build/benchexporter
 
+.PHONY: bench-outage
+bench-outage: build ## what the collector needs of memory and disk while MLflow is down for ten minutes
+	@go run ./test/benchoutage
+
 .PHONY: bench-openaiotel
 bench-openaiotel: ## what openaiotel costs per call, per chunk and per open stream, beside otelhttp, against its bars
 	@go run ./test/eval/openaiotel/cost

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -104,36 +105,47 @@ func StartCollector(ctx context.Context, config CollectorConfig) (*Collector, er
 
 // Busy is how much the collector has to do, by its own metrics: what is in its queue, and spans to look at again.
 func (c *Collector) Busy(ctx context.Context) (float64, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Metrics, http.NoBody)
+	own, err := c.OwnMetrics(ctx, "otelcol_exporter_queue_size", "otelcol_mlflow_doubts_waiting")
 	if err != nil {
 		return 0, err
+	}
+	return own[0] + own[1], nil
+}
+
+// OwnMetrics returns metrics of the collector's own, as Prometheus names them, each summed over its labels. One that there
+// is not is an error.
+func (c *Collector) OwnMetrics(ctx context.Context, names ...string) ([]float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Metrics, http.NoBody)
+	if err != nil {
+		return nil, err
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	sum, found := 0.0, 0
+	sums, found := make([]float64, len(names)), make([]bool, len(names))
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
 		name := lines.Text()
 		if end := strings.IndexAny(name, "{ "); end > 0 {
 			name = name[:end]
 		}
-		if name != "otelcol_exporter_queue_size" && name != "otelcol_mlflow_doubts_waiting" {
+		i := slices.Index(names, name)
+		if i < 0 {
 			continue
 		}
 		value, err := strconv.ParseFloat(lines.Text()[strings.LastIndexByte(lines.Text(), ' ')+1:], 64)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		sum += value
-		found++
+		sums[i] += value
+		found[i] = true
 	}
-	if found < 2 {
-		return 0, fmt.Errorf("%s has %d of two metrics", c.Metrics, found)
+	if missing := slices.Index(found, false); missing >= 0 {
+		return nil, fmt.Errorf("%s has no %s", c.Metrics, names[missing])
 	}
-	return sum, lines.Err()
+	return sums, lines.Err()
 }
 
 // CollectorBinary is the path of the collector distribution, or an error that says how to build it.
