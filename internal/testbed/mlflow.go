@@ -6,6 +6,7 @@ package testbed
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 )
@@ -18,7 +19,11 @@ type MLflowConfig struct {
 	Workers int    // processes that answer; 0 means one
 }
 
-// MLflow is a running MLflow server of the version locked in tools/python.
+// MLflowVersionVariable names the environment variable that lets tests start another MLflow than the one locked in
+// tools/python/requirements.txt: 3.7 or 3.10, which `make test-versions` installs and sets.
+const MLflowVersionVariable = "OTELCOL_MLFLOW_TEST_MLFLOW_VERSION"
+
+// MLflow is a running MLflow server.
 type MLflow struct {
 	*Process
 	URL string // http://127.0.0.1:{port}
@@ -26,7 +31,11 @@ type MLflow struct {
 
 // StartMLflow starts an MLflow server. It takes 10 to 20 seconds.
 func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
-	program, err := Made(".venv/bin/mlflow", ".venv")
+	venv := ".venv"
+	if version := os.Getenv(MLflowVersionVariable); version != "" {
+		venv = ".tools/mlflow-" + version
+	}
+	program, err := Made(venv+"/bin/mlflow", venv)
 	if err != nil {
 		return nil, fmt.Errorf("MLflow is not installed: %w", err)
 	}

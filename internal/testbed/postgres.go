@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -18,6 +19,7 @@ import (
 type Postgres struct {
 	*Process
 	URI string // postgresql+psycopg2://…, as MLflow's --backend-store-uri takes it
+	bin string
 	dir string
 }
 
@@ -78,10 +80,21 @@ func startPostgres(ctx context.Context, bin, dir string) (*Postgres, error) {
 		return nil, err
 	}
 	return &Postgres{
-		Process: process, dir: dir,
+		Process: process, bin: bin, dir: dir,
 		// The driver is named, because SQLAlchemy takes another one for postgresql://.
 		URI: fmt.Sprintf("postgresql+psycopg2://postgres@%s/postgres", LoopbackAddress(port)),
 	}, nil
+}
+
+// RunScript runs a file of SQL as an administrator would, with psql, and stops at the first error.
+func (p *Postgres) RunScript(ctx context.Context, path string) error {
+	psql := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"),
+		"--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", path, strings.Replace(p.URI, "+psycopg2", "", 1))
+	psql.Env = CleanEnv()
+	if output, err := psql.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w\n%s", err, output)
+	}
+	return nil
 }
 
 // Stop ends the server and removes its data. Whoever uses it must be stopped first.

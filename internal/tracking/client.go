@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,6 +54,26 @@ type Metric struct {
 	Value     float64 `json:"value"`
 	Timestamp int64   `json:"timestamp"` // milliseconds since the epoch
 	Step      int64   `json:"step"`
+}
+
+// MarshalJSON writes NaN and the infinities, for which JSON has no numbers, as the texts that MLflow reads.
+func (m Metric) MarshalJSON() ([]byte, error) {
+	type number Metric
+	var text string
+	switch {
+	case math.IsNaN(m.Value):
+		text = "NaN"
+	case math.IsInf(m.Value, 1):
+		text = "Infinity"
+	case math.IsInf(m.Value, -1):
+		text = "-Infinity"
+	default:
+		return json.Marshal(number(m))
+	}
+	return json.Marshal(struct {
+		number
+		Value string `json:"value"`
+	}{number(m), text})
 }
 
 // Status of a run.
@@ -247,7 +268,7 @@ func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string)
 func (c *Client) post(ctx context.Context, op operation, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return &Error{Op: op.doing, Class: Permanent, err: err}
+		return &Error{Op: op.doing, Class: Permanent, Err: err}
 	}
 	answer, err := c.do(ctx, op, http.MethodPost, "", body)
 	if err != nil || out == nil {
@@ -276,7 +297,7 @@ func (c *Client) do(ctx context.Context, op operation, method, query string, bod
 func (c *Client) request(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+op.path+query, bytes.NewReader(body))
 	if err != nil {
-		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", err: err}
+		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", Err: err}
 	}
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")

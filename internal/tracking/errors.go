@@ -31,11 +31,11 @@ type Error struct {
 	Op         string        // what was being done, such as "creating run"
 	Class      Class         // what to do
 	Status     int           // HTTP status, 0 without an answer
-	Code       string        // MLflow's error_code, if the answer had one
+	Code       string        // MLflow's error_code, or the SQLSTATE of a database, if the answer had one
 	Hint       string        // what to change, empty if nothing is known
 	RetryAfter time.Duration // how long the server asks to wait, 0 if it does not
 	Gone       bool          // the experiment or run named in the call is deleted or does not exist
-	err        error         // the transport's error
+	Err        error         // the transport's error, nil without one
 }
 
 // Error names the operation, the answer and what to change.
@@ -48,8 +48,8 @@ func (e *Error) Error() string {
 			b.WriteString(" " + e.Code)
 		}
 	}
-	if e.err != nil {
-		fmt.Fprintf(&b, ": %v", e.err)
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
 	}
 	if e.Hint != "" {
 		fmt.Fprintf(&b, " (%s)", e.Hint)
@@ -58,7 +58,7 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns the transport's error.
-func (e *Error) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // IsNotFound reports whether err says that the thing asked for does not exist.
 func IsNotFound(err error) bool { return hasCode(err, "RESOURCE_DOES_NOT_EXIST") }
@@ -104,7 +104,7 @@ func noAnswer(op operation, err error) *Error {
 	if errors.As(err, &dial) && (dial.Op == "dial" || dial.Op == "proxyconnect") {
 		class = Retryable
 	}
-	return &Error{Op: op.doing, Class: class, err: err}
+	return &Error{Op: op.doing, Class: class, Err: err}
 }
 
 const (

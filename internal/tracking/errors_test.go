@@ -80,7 +80,7 @@ func TestErrorText(t *testing.T) {
 	require.EqualError(t, &Error{Op: "creating run", Status: 401, Hint: hintLogin},
 		"creating run: HTTP 401 ("+hintLogin+")")
 	require.EqualError(t, &Error{Op: "creating run", Status: 400, Code: "BAD_REQUEST"}, "creating run: HTTP 400 BAD_REQUEST")
-	require.EqualError(t, &Error{Op: "creating run", err: io.ErrUnexpectedEOF}, "creating run: unexpected EOF")
+	require.EqualError(t, &Error{Op: "creating run", Err: io.ErrUnexpectedEOF}, "creating run: unexpected EOF")
 }
 
 func TestTooOld(t *testing.T) {

@@ -4,8 +4,8 @@
 package trackingtest
 
 import (
-	"bytes"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -32,15 +32,7 @@ func Suite(t *testing.T, endpoint string) {
 		"a run that was deleted is restored as it was":    testRestoredRun,
 		"the text of an error has no value that was sent": testErrorText,
 	} {
-		t.Run(name, func(t *testing.T) {
-			transport := &http.Transport{}
-			t.Cleanup(transport.CloseIdleConnections)
-			httpClient := &http.Client{Transport: transport}
-			test(t, &conformance{
-				Client: tracking.NewClient(httpClient, endpoint, ""), http: httpClient, endpoint: endpoint,
-				name: "conformance-" + rand.Text(),
-			})
-		})
+		t.Run(name, func(t *testing.T) { test(t, newConformance(t, endpoint)) })
 	}
 }
 
@@ -51,15 +43,19 @@ type conformance struct {
 	endpoint, name string
 }
 
+func newConformance(t *testing.T, endpoint string) *conformance {
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	httpClient := &http.Client{Transport: transport}
+	return &conformance{
+		Client: tracking.NewClient(httpClient, endpoint, ""), http: httpClient, endpoint: endpoint,
+		name: "conformance-" + rand.Text(),
+	}
+}
+
 // post makes a call that the client does not have.
 func (c *conformance) post(t *testing.T, call, body string) {
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.endpoint+"/api/2.0/mlflow/"+call, bytes.NewBufferString(body))
-	require.NoError(t, err)
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := c.http.Do(req)
-	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	require.Equal(t, http.StatusOK, resp.StatusCode)
+	c.call(t, http.MethodPost, "/api/2.0/mlflow/"+call, json.RawMessage(body))
 }
 
 func (c *conformance) experiment(t *testing.T) string {

@@ -4,12 +4,14 @@
 package trackingtest_test
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/trackingtest"
 )
 
@@ -22,7 +24,11 @@ func TestFakeConforms(t *testing.T) {
 }
 
 func TestMLflowConforms(t *testing.T) {
-	trackingtest.Suite(t, testbed.SharedMLflow(t))
+	url := testbed.SharedMLflow(t)
+	trackingtest.Suite(t, url)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	trackingtest.WriterSuite(t, url, trackingtest.ByREST(tracking.NewClient(&http.Client{Transport: transport}, url, "")))
 }
 
 func TestFastTrackMLConforms(t *testing.T) {

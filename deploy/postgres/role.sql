@@ -1,0 +1,25 @@
+-- A role for the exporter's `store::type: postgres` that can add runs to MLflow's database and do nothing else: it changes
+-- and deletes nothing, and reads neither prompts nor responses. Run it in that database as its owner or an administrator:
+--
+--   psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
+--   psql "$MLFLOW_DATABASE" -c '\password otelcol_mlflow'
+--
+-- It can be run again, and must be where MLflow was given a new database. Where MLflow's tables are in a schema other than
+-- public, set search_path first:  PGOPTIONS='-c search_path=mlflow' psql …
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'otelcol_mlflow') THEN
+        CREATE ROLE otelcol_mlflow LOGIN;
+    END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO otelcol_mlflow', current_database());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO otelcol_mlflow', current_schema());
+END
+$$;
+
+-- Which schema the database has, and which experiments take runs.
+GRANT SELECT ON alembic_version, experiments TO otelcol_mlflow;
+
+-- Of what is written, only whether a run is there can be read.
+GRANT INSERT ON runs, params, tags, metrics, latest_metrics TO otelcol_mlflow;
+GRANT SELECT (run_uuid) ON runs TO otelcol_mlflow;
