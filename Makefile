@@ -221,6 +221,17 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
 		--custom-compile-command 'make python-lock' requirements-deploy.in -o requirements-deploy.txt
 
+# uv writes into the lock when the package was published, which is the date of its prices. Needs Python 3.11.
+.PHONY: update-prices
+update-prices: ## make the price table again, of the genai-prices in tools/python/requirements-prices.in; show what changed
+	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
+	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
+	cd tools/python; \
+	"$$uv/bin/uv" pip compile --quiet --no-deps --python-version 3.11 --custom-compile-command 'make update-prices' \
+		--format pylock.toml requirements-prices.in -o pylock.prices.toml; \
+	"$$uv/bin/uv" pip install --quiet --no-deps --target "$$uv/package" -r pylock.prices.toml; \
+	"$$uv/bin/python" ../update-prices/update.py "$$uv/package" pylock.prices.toml ../../internal/pricing/prices.json
+
 .PHONY: clean
 clean: ## remove everything that make made here
 	rm -rf _build .tools .venv .demo

@@ -25,7 +25,7 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 	if err != nil {
 		return nil, err
 	}
-	return exporterhelper.NewTraces(ctx, set, cfg, e.push,
+	traces, err := exporterhelper.NewTraces(ctx, set, cfg, e.push,
 		exporterhelper.WithStart(e.start),
 		exporterhelper.WithShutdown(e.shutdown),
 		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
@@ -34,4 +34,9 @@ func createTraces(ctx context.Context, set exporter.Settings, cfg component.Conf
 		exporterhelper.WithQueue(config.QueueConfig),
 		exporterhelper.WithRetry(config.RetryConfig),
 	)
+	queue := config.QueueConfig.Get()
+	if err != nil || queue == nil || queue.StorageID == nil {
+		return traces, err
+	}
+	return &keptQueue{Traces: traces, storage: *queue.StorageID, logger: set.Logger}, nil
 }

@@ -37,7 +37,8 @@ var scenarios = []scenario{
 	{name: "two collectors create an experiment at once", run: experimentRace},
 	{name: "each span sent to two collectors", run: sentTwice},
 	{name: "queue full", run: queueFull},
-	{name: "disk full, more room before MLflow is back", run: diskFull},
+	{name: "disk full, more room before MLflow is back", run: diskFull(false)},
+	{name: "disk full, MLflow back before there is more room", run: diskFull(true)},
 	{name: "clocks 10 min off, collector killed", run: clockSkew},
 }
 
@@ -275,29 +276,36 @@ func queueFull(ctx context.Context, r *row) error {
 	return err
 }
 
-// diskFull sends more than fits on the disk while MLflow is away. The collector gets more room, for which it is restarted,
-// before MLflow is back: where MLflow is back first, the queue of exporterhelper v0.161 skips requests, because it cannot
-// note on the full disk that it has taken them (getNextItem in its persistent_queue.go), and they are lost.
-func diskFull(ctx context.Context, r *row) error {
-	r.promptN = 4 << 10
-	program, err := r.limited(r.spans * r.promptN / 2)
-	if err != nil {
+// diskFull sends more than the disk takes while MLflow is away. If writeFull is true, MLflow comes back before there is more
+// room, so that the queue is emptied on the full disk.
+func diskFull(writeFull bool) func(context.Context, *row) error {
+	return func(ctx context.Context, r *row) error {
+		r.promptN = 4 << 10
+		program, err := r.limited(r.spans * r.promptN / 2)
+		if err != nil {
+			return err
+		}
+		collector, err := r.startProgram(ctx, program, r.proxy.URL)
+		if err != nil {
+			return err
+		}
+		if err := r.overfill(ctx, collector); err != nil {
+			return err
+		}
+		if writeFull {
+			r.proxy.use(nil)
+			if err := r.rest(ctx); err != nil {
+				return err
+			}
+		}
+		r.collectors = nil
+		if err := collector.Stop(); err != nil {
+			return err
+		}
+		_, err = r.start(ctx) // in the same folder
+		r.proxy.use(nil)
 		return err
 	}
-	collector, err := r.startProgram(ctx, program, r.proxy.URL)
-	if err != nil {
-		return err
-	}
-	if err := r.overfill(ctx, collector); err != nil {
-		return err
-	}
-	r.collectors = nil
-	if err := collector.Stop(); err != nil {
-		return err
-	}
-	_, err = r.start(ctx) // in the same folder
-	r.proxy.use(nil)
-	return err
 }
 
 // overfill sends the row's spans while MLflow refuses everything.
