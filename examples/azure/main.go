@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command azure observes openai-go with Azure OpenAI, whose v1 API takes the deployment for the model. With the options of
-// openai-go's azure package, which put the deployment into the path, give the middleware after them. Set AZURE_OPENAI_ENDPOINT (https://{resource}.openai.azure.com), AZURE_OPENAI_API_KEY and
-// AZURE_OPENAI_DEPLOYMENT.
+// openai-go's azure package, which put the deployment into the path, give the middleware after them.
+//
+// Set AZURE_OPENAI_ENDPOINT (https://{resource}.openai.azure.com), AZURE_OPENAI_API_KEY and AZURE_OPENAI_DEPLOYMENT.
 package main
 
 import (

@@ -50,8 +50,8 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if batch.OutputFileID == "" {
-		return fmt.Errorf("the batch is %s and has no output", batch.Status)
+	if batch.CompletedAt == 0 {
+		return fmt.Errorf("the batch is %s", batch.Status)
 	}
 	input, err := download(ctx, client, batch.InputFileID)
 	if err != nil {
@@ -59,25 +59,37 @@ func run(ctx context.Context) error {
 	}
 	defer os.Remove(input.Name())
 	defer input.Close()
-	output, err := client.Files.Content(ctx, batch.OutputFileID)
-	if err != nil {
-		return err
+	recorded := 0
+	for _, id := range []string{batch.OutputFileID, batch.ErrorFileID} {
+		if id == "" {
+			continue // no line succeeded, or none failed
+		}
+		output, err := client.Files.Content(ctx, id)
+		if err != nil {
+			return err
+		}
+		n, err := openaiotel.RecordBatch(ctx, openaiotel.Batch{
+			ID: batch.ID, Endpoint: batch.Endpoint,
+			CreatedAt: time.Unix(batch.CreatedAt, 0), CompletedAt: time.Unix(batch.CompletedAt, 0),
+			Persona: persona,
+		}, input, output.Body, spans)
+		output.Body.Close()
+		recorded += n
+		if err != nil {
+			return err
+		}
 	}
-	defer output.Body.Close()
+	fmt.Println(recorded, "calls recorded")
+	return nil
+}
 
-	n, err := openaiotel.RecordBatch(ctx, openaiotel.Batch{
-		ID: batch.ID, Endpoint: batch.Endpoint,
-		CreatedAt: time.Unix(batch.CreatedAt, 0), CompletedAt: time.Unix(batch.CompletedAt, 0),
-		Persona: func(customID string) string {
-			persona, _, found := strings.Cut(customID, ":")
-			if !found {
-				return ""
-			}
-			return persona
-		},
-	}, input, output.Body, spans)
-	fmt.Println(n, "calls recorded")
-	return err
+// persona is what a custom_id has before its colon.
+func persona(customID string) string {
+	id, _, found := strings.Cut(customID, ":")
+	if !found {
+		return ""
+	}
+	return id
 }
 
 // download keeps a file on disk, where lines can be looked up.

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command go-openai observes github.com/sashabaranov/go-openai: the client takes an http.Client, and that is all it needs.
-// Set OPENAI_API_KEY, and OTEL_EXPORTER_OTLP_ENDPOINT for another collector than the one on this machine.
+// Set OPENAI_API_KEY; OPENAI_BASE_URL and OTEL_EXPORTER_OTLP_ENDPOINT for another server than OpenAI's and another collector than
+// the one on this machine.
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log"
@@ -34,6 +36,7 @@ func run(ctx context.Context) error {
 	defer provider.Shutdown(ctx) //nolint:errcheck // there is nobody left to tell
 
 	config := goopenai.DefaultConfig(os.Getenv("OPENAI_API_KEY"))
+	config.BaseURL = cmp.Or(os.Getenv("OPENAI_BASE_URL"), config.BaseURL)
 	config.HTTPClient = &http.Client{Transport: openaiotel.NewTransport(nil, openaiotel.WithTracerProvider(provider))}
 	client := goopenai.NewClientWithConfig(config)
 

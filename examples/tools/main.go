@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 
 	client := openai.NewClient(option.WithMiddleware(openaiotel.Middleware(spans)))
 	params := openai.ChatCompletionNewParams{
-		Model:    openai.ChatModelGPT5_4Mini,
+		Model:    "gpt-4o-mini",
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 1234 plus 5678?")},
 		Tools: []openai.ChatCompletionToolUnionParam{openai.ChatCompletionFunctionTool(shared.FunctionDefinitionParam{
 			Name: "get_sum",
