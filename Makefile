@@ -148,7 +148,7 @@ fuzz: ## every fuzz target of PKG for FUZZTIME (20s)
 	done
 
 .PHONY: check
-check: check-format check-go check-generated check-classes check-modules check-configs ## what a reviewer would run: format, vet, lint, generated files, modules, example configs
+check: check-format check-go check-generated check-classes check-modules check-configs check-memory ## what a reviewer would run: format, vet, lint, generated files, modules, example configs, bounds on memory
 
 .PHONY: check-format
 check-format: .tools/golangci-lint
@@ -186,6 +186,12 @@ check-modules:
 check-configs: $(COLLECTOR)
 	@echo "==> configs in deploy/collector are valid"
 	@for config in deploy/collector/*.yaml; do $(COLLECTOR) validate --config "$$config" || { echo "in $$config" >&2; exit 1; }; done
+
+# Without the race detector, which allocates: it has no place in make test.
+.PHONY: check-memory
+check-memory:
+	@echo "==> allocations and memory are within their bounds"
+	@go test -run '^TestMemory' ./instrumentation/openaiotel
 
 ## Making
 

@@ -14,6 +14,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -86,15 +87,17 @@ type Batch struct {
 // nobody waited. input is the file that the batch was made from; without it, nil, the request model, the parameters and the
 // prompts are not known.
 //
-// It reads output once, line by line, and looks up the lines of input: what it keeps is 24 bytes or so for each. It returns
-// how many spans it made. Lines that are no JSON are skipped, and make an error once all others are recorded.
+// It reads input and output once, line by line, and looks up the line of input that each line of output answers. Of an input it
+// keeps 16 bytes a line, of an output nothing; an input of more than a million lines is an error. It returns how many spans it
+// made. Lines that are no results are skipped, and make an error once all others are recorded.
 func RecordBatch(ctx context.Context, batch Batch, input io.ReaderAt, output io.Reader, opts ...Option) (int, error) {
 	in := newInstrumentation(opts)
 	requests, err := indexBatch(input)
 	if err != nil {
 		return 0, fmt.Errorf("reading the input of batch %q: %w", batch.ID, err)
 	}
-	lines := lineReader{source: bufio.NewReaderSize(output, 64<<10)}
+	lines := newLineReader(64 << 10)
+	lines.source.Reset(output)
 	recorded, malformed := 0, 0
 	for ctx.Err() == nil {
 		line, err := lines.next()
@@ -192,29 +195,41 @@ func (b *Batch) persona(metadata gjson.Result, customID string) string {
 	return said
 }
 
-// batchIndex finds the line of an input file that has a custom_id.
+// maxBatchLines is how many lines of an input are looked up. OpenAI allows 50,000 in a batch, Azure 100,000.
+const maxBatchLines = 1 << 20
+
+// batchIndex finds the line of an input file that has a custom_id. An output may have its lines in any order, so there must be
+// something to find each line by, and this is the least that does without a file of its own: 16 bytes a line.
 type batchIndex struct {
 	file  io.ReaderAt
 	seed  maphash.Seed
-	lines map[uint64]extent // by the hash of the custom_id
-	space []byte
+	lines []indexedLine // by their hash
+	found lineReader
 }
 
-type extent struct{ offset, length int64 }
+type indexedLine struct {
+	hash   uint64 // of the custom_id
+	offset int64
+}
 
 func indexBatch(file io.ReaderAt) (*batchIndex, error) {
-	b := &batchIndex{file: file, seed: maphash.MakeSeed(), lines: make(map[uint64]extent)}
+	b := &batchIndex{file: file, seed: maphash.MakeSeed(), found: newLineReader(4 << 10)}
 	if file == nil {
 		return b, nil
 	}
-	lines := lineReader{source: bufio.NewReaderSize(io.NewSectionReader(file, 0, math.MaxInt64), 64<<10)}
+	lines := newLineReader(64 << 10)
+	lines.source.Reset(io.NewSectionReader(file, 0, math.MaxInt64))
 	for {
 		start := lines.read
 		line, err := lines.next()
 		if id := parseObject(line).Get("custom_id").Str; id != "" {
-			b.lines[maphash.String(b.seed, id)] = extent{start, lines.read - start}
+			if len(b.lines) == maxBatchLines {
+				return nil, fmt.Errorf("it has more than %d lines: record it in parts", maxBatchLines)
+			}
+			b.lines = append(b.lines, indexedLine{maphash.String(b.seed, id), start})
 		}
 		if err == io.EOF { //nolint:errorlint // only io.EOF itself is the end of a file
+			slices.SortFunc(b.lines, func(a, b indexedLine) int { return cmp.Compare(a.hash, b.hash) })
 			return b, nil
 		}
 		if err != nil {
@@ -225,21 +240,16 @@ func indexBatch(file io.ReaderAt) (*batchIndex, error) {
 
 // line returns the line with the custom_id, which is valid until the next call, and nil when there is none.
 func (b *batchIndex) line(customID string) []byte {
-	at, found := b.lines[maphash.String(b.seed, customID)]
-	if !found || at.length > maxAnswer {
-		return nil
+	hash := maphash.String(b.seed, customID)
+	at, _ := slices.BinarySearchFunc(b.lines, hash, func(l indexedLine, hash uint64) int { return cmp.Compare(l.hash, hash) })
+	for ; at < len(b.lines) && b.lines[at].hash == hash; at++ {
+		offset := b.lines[at].offset
+		b.found.source.Reset(io.NewSectionReader(b.file, offset, math.MaxInt64-offset))
+		if line, _ := b.found.next(); parseObject(line).Get("custom_id").Str == customID {
+			return line
+		}
 	}
-	if int64(cap(b.space)) < at.length {
-		b.space = make([]byte, at.length)
-	}
-	line := b.space[:at.length]
-	if n, err := b.file.ReadAt(line, at.offset); n < len(line) || err != nil && err != io.EOF {
-		return nil
-	}
-	if parseObject(line).Get("custom_id").Str != customID {
-		return nil
-	}
-	return line
+	return nil
 }
 
 // lineReader reads lines of any length. Of a line that is too long it gives what a [shrinker] leaves of it.
@@ -248,6 +258,10 @@ type lineReader struct {
 	read   int64
 	line   bytes.Buffer
 	shrunk bytes.Buffer
+}
+
+func newLineReader(buffer int) lineReader {
+	return lineReader{source: bufio.NewReaderSize(nil, buffer)}
 }
 
 // next returns the next line, which is valid until the next call, also beside the error that ended it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
@@ -67,10 +68,17 @@ func BenchmarkStream(b *testing.B) {
 type middleware = func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error)
 
 func benchmarkedMiddlewares() map[string]middleware {
-	recording := openaiotel.WithTracerProvider(sdktrace.NewTracerProvider())
+	provider := sdktrace.NewTracerProvider()
+	recording := openaiotel.WithTracerProvider(provider)
 	return map[string]middleware{
 		"baseline": func(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 			return next(req)
+		},
+		"span only": func(req *http.Request, next func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+			ctx, span := provider.Tracer("").Start(req.Context(), "chat gpt-4o-mini", trace.WithSpanKind(trace.SpanKindClient))
+			res, err := next(req.WithContext(ctx))
+			res.Body = spanBody{res.Body, span}
+			return res, err
 		},
 		"content=off":   openaiotel.Middleware(recording),
 		"content=on":    openaiotel.Middleware(recording, openaiotel.WithContent(openaiotel.ContentSpan)),
@@ -78,7 +86,18 @@ func benchmarkedMiddlewares() map[string]middleware {
 	}
 }
 
-func call(b *testing.B, middleware middleware, request, answer []byte, contentType string) {
+// spanBody ends a span with a body: what nobody can do without.
+type spanBody struct {
+	io.ReadCloser
+	span trace.Span
+}
+
+func (b spanBody) Close() error {
+	b.span.End()
+	return b.ReadCloser.Close()
+}
+
+func call(b testing.TB, middleware middleware, request, answer []byte, contentType string) {
 	res, err := middleware(newRequest(b, request), func(req *http.Request) (*http.Response, error) {
 		drain(b, req)
 		return response(contentType, io.NopCloser(bytes.NewReader(answer))), nil
@@ -89,13 +108,13 @@ func call(b *testing.B, middleware middleware, request, answer []byte, contentTy
 }
 
 // drain does with a request body what a transport does.
-func drain(b *testing.B, req *http.Request) {
+func drain(b testing.TB, req *http.Request) {
 	_, err := io.Copy(io.Discard, struct{ io.Reader }{req.Body})
 	require.NoError(b, err)
 	_ = req.Body.Close()
 }
 
-func newRequest(b *testing.B, body []byte) *http.Request {
+func newRequest(b testing.TB, body []byte) *http.Request {
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
 		"https://api.openai.com/v1/chat/completions", bytes.NewReader(body))
 	require.NoError(b, err)
@@ -111,13 +130,13 @@ func response(contentType string, body io.ReadCloser) *http.Response {
 	}
 }
 
-func requestOf(b *testing.B, contentLength int) []byte {
+func requestOf(b testing.TB, contentLength int) []byte {
 	body := fmt.Sprintf(`{"messages":[{"role":"system","content":"You are a witty educator."},{"role":"user","content":%s}],`+
 		`"model":"gpt-4o-mini","temperature":0.7,"max_completion_tokens":200}`, words(b, contentLength))
 	return []byte(body)
 }
 
-func answerOf(b *testing.B, contentLength int) []byte {
+func answerOf(b testing.TB, contentLength int) []byte {
 	body := fmt.Sprintf(`{"id":"chatcmpl-BSp0KsGcSnxAUbDEGrqOnWgmBmGmP","object":"chat.completion","created":1746207632,`+
 		`"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"message":{"role":"assistant","content":%s,"refusal":null,`+
 		`"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":219,"completion_tokens":200,`+
@@ -127,7 +146,7 @@ func answerOf(b *testing.B, contentLength int) []byte {
 	return []byte(body)
 }
 
-func words(b *testing.B, length int) []byte {
+func words(b testing.TB, length int) []byte {
 	quoted, err := json.Marshal(strings.Repeat("some \"words\" and\n", length/17+1)[:length])
 	require.NoError(b, err)
 	return quoted

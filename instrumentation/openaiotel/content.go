@@ -14,10 +14,11 @@ import (
 // gen_ai.tool.definitions.
 type (
 	message struct {
-		Role         string `json:"role"`
-		Parts        []part `json:"parts"`
-		Name         string `json:"name,omitempty"`
-		FinishReason string `json:"finish_reason,omitempty"` // output messages only
+		Role  string `json:"role"`
+		Parts []part `json:"parts"`
+		Name  string `json:"name,omitempty"`
+		// FinishReason is there for output messages, "" where none arrived: the schema requires it.
+		FinishReason *string `json:"finish_reason,omitempty"`
 	}
 
 	// part is every kind of part: text and reasoning have content, a tool_call has a name and arguments, and so on.
@@ -75,7 +76,7 @@ func (r *response) outputMessages() []message {
 		if m.Role == "" {
 			m.Role = "assistant"
 		}
-		m.FinishReason = r.choices[i].finishReason
+		m.FinishReason = &r.choices[i].finishReason
 		read = append(read, m)
 	}
 	return read

@@ -170,7 +170,7 @@ func (m *messageDraft) message() message {
 		out.Parts = append(out.Parts, blobPart("audio", "", m.audio))
 	}
 	for i := range m.calls {
-		out.Parts = append(out.Parts, m.calls[i].part())
+		out.Parts = m.calls[i].appendTo(out.Parts)
 	}
 	for _, item := range m.items {
 		out.Parts = append(out.Parts, item.parts...)
@@ -189,7 +189,11 @@ func (m *messageDraft) toolResponse() json.RawMessage {
 	return stringJSON(m.text.String())
 }
 
-func (c *toolCallDraft) part() part {
+// appendTo appends the call, unless it has no name: then it is none.
+func (c *toolCallDraft) appendTo(parts []part) []part {
+	if c.name == "" {
+		return parts
+	}
 	p := part{Type: "tool_call", ID: c.id, Name: c.name}
 	switch arguments := c.arguments.String(); {
 	case arguments == "":
@@ -198,7 +202,7 @@ func (c *toolCallDraft) part() part {
 	default:
 		p.Arguments = stringJSON(arguments)
 	}
-	return p
+	return append(parts, p)
 }
 
 func stringJSON(s string) json.RawMessage {
@@ -218,6 +222,8 @@ func appendParts(parts []part, content gjson.Result) []part {
 			parts = append(parts, textPart(kind, text(value.Get(kind))))
 		case "input_text", "output_text":
 			parts = append(parts, textPart("text", text(value.Get("text"))))
+		case "reasoning":
+			parts = append(parts, textPart(kind, text(value.Get("text"))))
 		case "input_image":
 			parts = appendFile(parts, "image", value, "image_url", "")
 		case "input_file":
@@ -230,12 +236,22 @@ func appendParts(parts []part, content gjson.Result) []part {
 		case "file":
 			parts = appendFile(parts, "document", value.Get("file"), "", "file_data")
 		default:
-			// What it holds is unknown, and could be media.
-			parts = append(parts, part{Type: kind})
+			parts = appendUnknown(parts, kind, "")
 		}
 		return true
 	})
 	return parts
+}
+
+// appendUnknown says that there was something, whose content is unknown and could be media. What would pass for a part of the
+// conventions is left out.
+func appendUnknown(parts []part, kind, id string) []part {
+	switch kind {
+	case "blob", "file", "uri", "reasoning", "text", "refusal", "tool_call", "tool_call_response", "server_tool_call", "server_tool_call_response":
+		return parts
+	default:
+		return append(parts, part{Type: kind, ID: id})
+	}
 }
 
 // appendFile describes a file that the API knows by its id, that a URL points to, or that is inline. The keys say which.

@@ -93,6 +93,7 @@ func (s *eventStream) readLine(line []byte, event func(data []byte)) {
 	switch {
 	case !s.hasData && bytes.HasPrefix(value, streamEnd):
 		event(value)
+	case s.skipped:
 	case len(s.data)+len(value) >= maxLine:
 		s.data, s.skipped = nil, true
 	case s.hasData:

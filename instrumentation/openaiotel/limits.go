@@ -154,7 +154,7 @@ func fit(list []message, limit int) []message {
 		return list
 	}
 	marker := textPart("text", fmt.Sprintf("…[%d messages cut]…", tail-head))
-	kept := append(list[:head:head], message{Role: list[head].Role, Parts: []part{marker}})
+	kept := append(list[:head:head], message{Role: list[head].Role, Parts: []part{marker}, FinishReason: list[head].FinishReason})
 	return append(kept, list[tail:]...)
 }
 

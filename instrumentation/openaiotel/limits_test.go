@@ -40,9 +40,14 @@ func TestContentLimitsKeepJSONAndTheNewest(t *testing.T) {
 	}
 	request := `{"model":"m","messages":[{"role":"system","content":"Be witty."},` + strings.Join(messages, ",") + `],` +
 		`"tools":[{"type":"function","function":{"name":"f","parameters":{"a":"` + strings.Repeat("x", 300) + `"}}}]}`
+	var choices []string
+	for i := range 10 {
+		choices = append(choices, fmt.Sprintf(`{"index":%d,"message":{"content":"%s"},"finish_reason":"stop"}`, i, strings.Repeat("é", i*50)))
+	}
+	answer := `{"choices":[` + strings.Join(choices, ",") + `]}`
 	for _, total := range []int{1, 100, 500, 1500, 3000, 10_000, 1 << 20} {
 		for _, message := range []int{0, 1, 50, 1000} {
-			s := exchange(t, request, plainAnswer, openaiotel.WithContent(openaiotel.ContentSpan), openaiotel.WithMaxContentBytes(message, total))
+			s := exchange(t, request, answer, openaiotel.WithContent(openaiotel.ContentSpan), openaiotel.WithMaxContentBytes(message, total))
 			for _, key := range []string{"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.tool.definitions"} {
 				content, _ := s.Attributes[key].(string)
 				require.LessOrEqual(t, len(content), total, key)

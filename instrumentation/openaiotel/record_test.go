@@ -6,16 +6,12 @@ package openaiotel_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
@@ -146,47 +142,4 @@ func TestRecordBatchStops(t *testing.T) {
 	n, err := openaiotel.RecordBatch(ctx, openaiotel.Batch{}, nil, strings.NewReader(`{"custom_id":"a"}`), openaiotel.WithTracerProvider(newRecorder(t)))
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, n)
-}
-
-// manyLines is a file of many lines that is never in memory.
-type manyLines struct {
-	line        func(i int) string
-	i, count    int
-	rest        string
-	peak        uint64
-	sampleEvery int
-}
-
-func (m *manyLines) Read(p []byte) (int, error) {
-	if m.rest == "" {
-		if m.i == m.count {
-			return 0, io.EOF
-		}
-		if m.i%m.sampleEvery == 0 {
-			var stats runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&stats)
-			m.peak = max(m.peak, stats.HeapAlloc)
-		}
-		m.rest = m.line(m.i) + "\n"
-		m.i++
-	}
-	n := copy(p, m.rest)
-	m.rest = m.rest[n:]
-	return n, nil
-}
-
-func TestRecordBatchKeepsNoLines(t *testing.T) {
-	content := strings.Repeat("x", 2000)
-	file := &manyLines{count: 50_000, sampleEvery: 10_000, line: func(i int) string {
-		return fmt.Sprintf(`{"custom_id":"%d","response":{"status_code":200,"body":{"model":"m","choices":[{"message":{"content":%q}}]}}}`, i, content)
-	}}
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	n, err := openaiotel.RecordBatch(t.Context(), openaiotel.Batch{ID: "b"}, nil, file,
-		openaiotel.WithTracerProvider(sdktrace.NewTracerProvider()), openaiotel.WithContent(openaiotel.ContentSpan))
-	require.NoError(t, err)
-	require.Equal(t, 50_000, n)
-	require.Less(t, int64(file.peak)-int64(before.HeapAlloc), int64(4<<20))
 }

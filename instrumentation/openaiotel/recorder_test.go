@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv/semconvtest"
 )
 
 // recorder is a tracer provider that keeps what its spans were told, and counts the calls of End, which the SDK's own
@@ -40,7 +41,13 @@ func newRecorder(t testing.TB) *recorder {
 		r.handled.Add(1)
 		t.Logf("handled: %v", err)
 	}))
-	t.Cleanup(func() { otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {})) })
+	t.Cleanup(func() {
+		otel.SetErrorHandler(otel.ErrorHandlerFunc(func(error) {}))
+		// Whatever a test is about, its spans are those of the conventions.
+		for _, s := range r.spans.Ended() {
+			require.NoError(t, semconvtest.CheckSpan(s, "team"), s.Name()) // the attributes that tests add begin so
+		}
+	})
 	return r
 }
 

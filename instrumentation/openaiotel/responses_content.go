@@ -69,7 +69,7 @@ func appendItem(parts []part, item gjson.Result) []part {
 		call := toolCallDraft{id: name(item.Get("call_id")), name: name(item.Get("name"))}
 		unlimited := contentBudget{on: true}
 		call.readFunction(item, &unlimited)
-		return append(parts, call.part())
+		return call.appendTo(parts)
 	case strings.HasSuffix(kind, "_call_output"):
 		return append(parts, part{Type: "tool_call_response", ID: name(item.Get("call_id")), Response: itemOutput(item.Get("output"))})
 	case kind == "reasoning":
@@ -80,7 +80,7 @@ func appendItem(parts []part, item gjson.Result) []part {
 			})
 		}
 		return parts
-	case strings.HasSuffix(kind, "_call"):
+	case len(kind) > len("_call") && strings.HasSuffix(kind, "_call"):
 		// Run by the provider. What such a call holds depends on the tool, and could be media.
 		return append(parts, part{
 			Type: "server_tool_call", ID: name(item.Get("id")), Name: strings.TrimSuffix(kind, "_call"), ServerToolCall: &serverTool{Type: kind},
@@ -88,7 +88,7 @@ func appendItem(parts []part, item gjson.Result) []part {
 	case kind == "":
 		return parts
 	default:
-		return append(parts, part{Type: kind, ID: name(item.Get("id"))})
+		return appendUnknown(parts, kind, name(item.Get("id")))
 	}
 }
 

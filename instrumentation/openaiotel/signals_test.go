@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv/semconvtest"
 )
 
 // point is one time series of a histogram.
@@ -43,12 +44,12 @@ func collect(t testing.TB, reader *sdkmetric.ManualReader) map[string][]point {
 				require.Equal(t, "s", m.Unit)
 				for _, p := range data.DataPoints {
 					require.GreaterOrEqual(t, p.Sum, 0.0)
-					got[m.Name] = append(got[m.Name], point{Count: p.Count, Attrs: attributeMap(p.Attributes), Bounds: len(p.Bounds)})
+					got[m.Name] = append(got[m.Name], point{Count: p.Count, Attrs: attributeMap(t, p.Attributes), Bounds: len(p.Bounds)})
 				}
 			case metricdata.Histogram[int64]:
 				require.Equal(t, "{token}", m.Unit)
 				for _, p := range data.DataPoints {
-					got[m.Name] = append(got[m.Name], point{Count: p.Count, Sum: float64(p.Sum), Attrs: attributeMap(p.Attributes), Bounds: len(p.Bounds)})
+					got[m.Name] = append(got[m.Name], point{Count: p.Count, Sum: float64(p.Sum), Attrs: attributeMap(t, p.Attributes), Bounds: len(p.Bounds)})
 				}
 			}
 		}
@@ -56,7 +57,8 @@ func collect(t testing.TB, reader *sdkmetric.ManualReader) map[string][]point {
 	return got
 }
 
-func attributeMap(set attribute.Set) map[string]any {
+func attributeMap(t testing.TB, set attribute.Set) map[string]any {
+	require.NoError(t, semconvtest.CheckAttributes(set.ToSlice()))
 	got := make(map[string]any)
 	for _, kv := range set.ToSlice() {
 		got[string(kv.Key)] = kv.Value.AsInterface()
@@ -174,6 +176,7 @@ func TestContentInEvents(t *testing.T) {
 		require.Equal(t, r.spans.Ended()[0].SpanContext(), l.spans[0])
 		got := make(map[string]attribute.Value)
 		l.records[0].WalkAttributes(func(kv attribute.KeyValue) bool {
+			require.NoError(t, semconvtest.CheckAttributes([]attribute.KeyValue{kv}))
 			got[string(kv.Key)] = kv.Value
 			return true
 		})
