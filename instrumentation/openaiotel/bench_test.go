@@ -28,7 +28,7 @@ func BenchmarkCall1KB(b *testing.B)  { benchmarkCalls(b, answerOf(b, 400)) }
 func BenchmarkCall64KB(b *testing.B) { benchmarkCalls(b, answerOf(b, 64<<10)) }
 
 func benchmarkCalls(b *testing.B, answer []byte) {
-	request := requestOf(b, 700)
+	request := requestOf(b)
 	for name, middleware := range benchmarkedMiddlewares() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -45,7 +45,7 @@ func BenchmarkStream(b *testing.B) {
 	chunk := []byte(`data: {"id":"chatcmpl-BSp0KsGcSnxAUbDEGrqOnWgmBmGmP","object":"chat.completion.chunk","created":1746207632,` +
 		`"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_0392822090","choices":[{"index":0,` +
 		`"delta":{"content":" word"},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"N1mXxLjLx0Jw2"}` + "\n\n")
-	request := requestOf(b, 700)
+	request := requestOf(b)
 	for name, middleware := range benchmarkedMiddlewares() {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -130,9 +130,9 @@ func response(contentType string, body io.ReadCloser) *http.Response {
 	}
 }
 
-func requestOf(b testing.TB, contentLength int) []byte {
+func requestOf(b testing.TB) []byte {
 	body := fmt.Sprintf(`{"messages":[{"role":"system","content":"You are a witty educator."},{"role":"user","content":%s}],`+
-		`"model":"gpt-4o-mini","temperature":0.7,"max_completion_tokens":200}`, words(b, contentLength))
+		`"model":"gpt-4o-mini","temperature":0.7,"max_completion_tokens":200}`, words(b, 700))
 	return []byte(body)
 }
 

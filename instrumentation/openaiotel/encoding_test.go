@@ -20,8 +20,7 @@ import (
 
 func TestGzip(t *testing.T) {
 	for name, answer := range map[string]answer{"whole": jsonAnswer(plainAnswer), "stream": streamAnswer(plainStream(true))} {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			require.Contains(t, r.Header.Get("Accept-Encoding"), "gzip")
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", answer.header.Get("Content-Type"))
 			w.Header().Set("Content-Encoding", "gzip")
 			compressed := gzip.NewWriter(w)

@@ -24,7 +24,7 @@ import (
 
 // The bars of make bench-openaiotel that do not depend on the machine.
 func TestMemoryOfACall(t *testing.T) {
-	request := requestOf(t, 700)
+	request := requestOf(t)
 	small, big := answerOf(t, 400), answerOf(t, 64<<10)
 	middlewares := benchmarkedMiddlewares()
 	for _, test := range []struct {
@@ -102,7 +102,7 @@ func TestMemoryOfAnOpenStream(t *testing.T) {
 
 // openEndless returns a stream of which three chunks were read.
 func openEndless(t *testing.T, middleware middleware, chunk string) *http.Response {
-	res, err := middleware(newRequest(t, requestOf(t, 700)), func(req *http.Request) (*http.Response, error) {
+	res, err := middleware(newRequest(t, requestOf(t)), func(req *http.Request) (*http.Response, error) {
 		drain(t, req)
 		return response("text/event-stream", &endless{chunk: []byte(chunk)}), nil
 	})
