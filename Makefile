@@ -138,6 +138,10 @@ eval-openaiotel: ## openaiotel against the recorded OpenAI traffic in the folder
 eval-dialects: ## what internal/genai reads from spans of others, held against recordings (GENAI_DATA=folder)
 	@go run ./test/eval/dialects
 
+.PHONY: eval-tokens
+eval-tokens: ## token counts by internal/framing, held against what OpenAI billed for recorded calls (GENAI_DATA=folder)
+	@go run ./test/eval/tokens
+
 .PHONY: fuzz
 fuzz: ## every fuzz target of PKG for FUZZTIME (20s)
 	@go list -f '{{.Dir}}' $(PKG) | while read -r folder; do \

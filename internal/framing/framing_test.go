@@ -40,8 +40,11 @@ func TestInputOfTheCookbook(t *testing.T) {
 		"gpt-5-nano-2025-08-07":  123,
 		"gpt-5.6":                123,
 	} {
-		got := framing.Input(call(t, model, &genai.Messages{Input: cookbook}), counter(t, model))
-		require.Equal(t, framing.Count{Tokens: want, Source: semconv.SourceCounted}, got, model)
+		c := call(t, model, &genai.Messages{Input: cookbook})
+		if want == 123 { // on record for the Responses API
+			c.Span.API = semconv.APITypeResponses
+		}
+		require.Equal(t, framing.Count{Tokens: want, Source: semconv.SourceCounted}, framing.Input(c, counter(t, model)), model)
 	}
 }
 
@@ -65,6 +68,7 @@ func TestShapes(t *testing.T) {
 	partial := func(n int64) framing.Count {
 		return framing.Count{Tokens: n, Source: semconv.SourcePartial, Reason: framing.ReasonCutOff}
 	}
+	estimated := func(n int64) framing.Count { return framing.Count{Tokens: n, Source: semconv.SourceEstimated} }
 	without := func(r framing.Reason) framing.Count { return framing.Count{Reason: r} }
 	const model = "gpt-4o"
 
@@ -76,12 +80,12 @@ func TestShapes(t *testing.T) {
 	}{
 		"text": {
 			messages: genai.Messages{Input: question, Output: answer},
-			input:    counted(9), output: counted(2),
+			input:    counted(9), output: estimated(2),
 		},
 		"several choices": {
 			messages: genai.Messages{Input: question, Output: append(answer, answer...)},
 			change:   func(c *framing.Call) { c.Span.Request.Choices = genai.Some[int64](2) },
-			input:    counted(9), output: counted(4),
+			input:    counted(9), output: estimated(4),
 		},
 		"a choice is missing": {
 			messages: genai.Messages{Input: question, Output: answer},
@@ -89,14 +93,14 @@ func TestShapes(t *testing.T) {
 			input:    counted(9), output: without(framing.ReasonTruncated),
 		},
 		"no content":      {input: without(framing.ReasonNoContent), output: without(framing.ReasonNoContent)},
-		"only the answer": {messages: genai.Messages{Output: answer}, input: without(framing.ReasonNoContent), output: counted(2)},
+		"only the answer": {messages: genai.Messages{Output: answer}, input: without(framing.ReasonNoContent), output: estimated(2)},
 		"message without parts": {
 			messages: genai.Messages{Input: []genai.Message{{Role: "user"}}, Output: []genai.Message{{Role: "assistant"}}},
 			input:    without(framing.ReasonNoContent), output: without(framing.ReasonNoContent),
 		},
 		"empty text": {
 			messages: genai.Messages{Input: []genai.Message{message("user", "")}, Output: []genai.Message{message("assistant", "")}},
-			input:    counted(7), output: counted(0),
+			input:    counted(7), output: estimated(0),
 		},
 		"truncated": {
 			messages: genai.Messages{Input: question, Output: answer, Truncated: true, TruncatedInput: true, TruncatedOutput: true},
@@ -121,34 +125,65 @@ func TestShapes(t *testing.T) {
 			input:    counted(9), output: partial(2),
 		},
 		"tool definitions": {
-			messages: genai.Messages{Input: question, Output: answer, Tools: []genai.Tool{{Name: "f"}}},
-			input:    without(framing.ReasonTools), output: counted(2),
+			messages: genai.Messages{Input: question, Output: answer, Tools: []genai.Tool{{Name: "f", Parameters: "{}"}}},
+			input:    estimated(32), output: estimated(2),
 		},
-		"tool call as answer": {
+		"tool without its parameters": {
+			messages: genai.Messages{Input: question, Output: answer, Tools: []genai.Tool{{Name: "f"}}},
+			input:    without(framing.ReasonTools), output: estimated(2),
+		},
+		"tool of the provider": {
+			messages: genai.Messages{Input: question, Output: answer, Tools: []genai.Tool{{Type: "web_search"}}},
+			input:    without(framing.ReasonServerTool), output: estimated(2),
+		},
+		"tool of the provider was used": {
+			messages: genai.Messages{Input: question, Output: []genai.Message{
+				{Role: "assistant", Parts: []genai.Part{{Kind: genai.PartServerToolCall}}}, answer[0],
+			}},
+			input: without(framing.ReasonServerTool), output: without(framing.ReasonServerTool),
+		},
+		"tool call as answer, without its definition": {
+			messages: genai.Messages{Input: question, Output: []genai.Message{{Role: "assistant", Parts: []genai.Part{
+				{Kind: genai.PartToolCall, Name: "f", Arguments: "{}"},
+			}}}},
+			input: without(framing.ReasonTools), output: estimated(9),
+		},
+		"reasoning before a tool call": {
 			messages: genai.Messages{Input: question, Output: []genai.Message{{Role: "assistant", Parts: []genai.Part{
 				{Kind: genai.PartReasoning, Text: "hm"}, {Kind: genai.PartToolCall, Name: "f"},
 			}}}},
-			input: without(framing.ReasonTools), output: without(framing.ReasonTools),
+			input: without(framing.ReasonTools), output: without(framing.ReasonReasoning),
 		},
 		"tool call that only the finish reason shows": {
 			messages: genai.Messages{Input: question, Output: []genai.Message{finished("tool_calls", genai.Message{})}},
 			input:    without(framing.ReasonTools), output: without(framing.ReasonTools),
 		},
-		"tool history": {
+		"tool result without its call": {
 			messages: genai.Messages{
 				Input: []genai.Message{question[0], {Role: "tool", Parts: []genai.Part{{Kind: genai.PartToolCallResponse, Text: "4"}}}},
 			},
 			input: without(framing.ReasonTools), output: without(framing.ReasonNoContent),
 		},
-		"tool result as text": {
-			messages: genai.Messages{Input: []genai.Message{question[0], message("tool", "4")}, Output: answer},
-			input:    without(framing.ReasonTools), output: counted(2),
+		"continues a stored response": {
+			messages: genai.Messages{Input: question, Output: answer},
+			change:   func(c *framing.Call) { c.Span.Request.PreviousResponse = "resp_1" },
+			input:    without(framing.ReasonPreviousResponse), output: estimated(2),
 		},
-		"media": {
+		"file": {
+			messages: genai.Messages{Input: []genai.Message{{Role: "user", Parts: []genai.Part{{Kind: genai.PartFile}}}}, Output: answer},
+			input:    without(framing.ReasonFile), output: estimated(2),
+		},
+		"audio": {
+			messages: genai.Messages{Input: []genai.Message{{Role: "user", Parts: []genai.Part{
+				{Kind: genai.PartBlob, Modality: "audio"},
+			}}}, Output: answer},
+			input: without(framing.ReasonMedia), output: estimated(2),
+		},
+		"remote image": {
 			messages: genai.Messages{Input: []genai.Message{{Role: "user", Parts: []genai.Part{
 				{Kind: genai.PartText, Text: "what is this?"}, {Kind: genai.PartURI, URI: "https://example.com/a.png"},
 			}}}, Output: answer},
-			input: without(framing.ReasonMedia), output: counted(2),
+			input: without(framing.ReasonImage), output: estimated(2),
 		},
 		"media as answer": {
 			messages: genai.Messages{Input: question, Output: answer},
@@ -158,17 +193,24 @@ func TestShapes(t *testing.T) {
 		"JSON as answer": {
 			messages: genai.Messages{Input: question, Output: answer},
 			change:   func(c *framing.Call) { c.Span.Request.OutputType = semconv.OutputTypeJSON },
-			input:    without(framing.ReasonJSONSchema), output: without(framing.ReasonJSONSchema),
+			input:    without(framing.ReasonJSONSchema), output: estimated(2),
+		},
+		"JSON as answer, without a schema": {
+			messages: genai.Messages{Input: question, Output: answer},
+			change: func(c *framing.Call) {
+				c.Span.Request.OutputType, c.Span.Request.ResponseFormat = semconv.OutputTypeJSON, "json_object"
+			},
+			input: counted(9), output: estimated(2),
 		},
 		"text asked for": {
 			messages: genai.Messages{Input: question, Output: answer},
 			change:   func(c *framing.Call) { c.Span.Request.OutputType = semconv.OutputTypeText },
-			input:    counted(9), output: counted(2),
+			input:    counted(9), output: estimated(2),
 		},
 		"reasoning model": {
 			model:    "gpt-5-mini",
 			messages: genai.Messages{Input: question, Output: answer},
-			input:    counted(8), output: without(framing.ReasonReasoning),
+			input:    estimated(8), output: without(framing.ReasonReasoning),
 		},
 		"reasoning in the answer": {
 			messages: genai.Messages{Input: question, Output: []genai.Message{
@@ -183,7 +225,7 @@ func TestShapes(t *testing.T) {
 		},
 		"several texts in a message": {
 			messages: genai.Messages{Input: []genai.Message{{Role: "user", Parts: append(question[0].Parts, question[0].Parts...)}}},
-			input:    without(framing.ReasonUnsupported), output: without(framing.ReasonNoContent),
+			input:    estimated(11), output: without(framing.ReasonNoContent),
 		},
 		"unknown part": {
 			messages: genai.Messages{Input: []genai.Message{{Role: "user", Parts: []genai.Part{{Kind: "hologram"}}}}},
@@ -191,15 +233,15 @@ func TestShapes(t *testing.T) {
 		},
 		"unknown role": {
 			messages: genai.Messages{Input: []genai.Message{message("narrator", "once upon a time")}, Output: answer},
-			input:    without(framing.ReasonUnsupported), output: counted(2),
+			input:    without(framing.ReasonUnsupported), output: estimated(2),
 		},
 		"name that repeats the role": {
 			messages: genai.Messages{Input: []genai.Message{named("user", "user", "hello world")}, Output: answer},
-			input:    without(framing.ReasonUnsupported), output: counted(2),
+			input:    estimated(10), output: estimated(2),
 		},
 		"long text without a break": {
 			messages: genai.Messages{Input: []genai.Message{message("user", strings.Repeat("a", 100_000))}, Output: answer},
-			input:    counted(12_507), output: counted(2),
+			input:    counted(12_507), output: estimated(2),
 		},
 		"unknown model": {
 			model:    "claude-opus-4-8",
@@ -209,7 +251,24 @@ func TestShapes(t *testing.T) {
 		"model that reads search results": {
 			model:    "gpt-4o-mini-search-preview-2025-03-11",
 			messages: genai.Messages{Input: question, Output: answer},
-			input:    without(framing.ReasonUnknownModel), output: without(framing.ReasonUnknownModel),
+			input:    without(framing.ReasonServerTool), output: without(framing.ReasonServerTool),
+		},
+		"embeddings": {
+			model:    "text-embedding-3-small",
+			messages: genai.Messages{Input: []genai.Message{question[0], question[0]}},
+			change:   func(c *framing.Call) { c.Span.Operation = semconv.OperationEmbeddings },
+			input:    counted(4), output: without(framing.ReasonOperation),
+		},
+		"legacy completion": {
+			model:    "gpt-3.5-turbo-instruct",
+			messages: genai.Messages{Input: question, Output: answer},
+			change:   func(c *framing.Call) { c.Span.Operation = semconv.OperationTextCompletion },
+			input:    counted(2), output: estimated(2),
+		},
+		"no call of a model": {
+			messages: genai.Messages{Input: question, Output: answer},
+			change:   func(c *framing.Call) { c.Span.Operation = semconv.OperationExecuteTool },
+			input:    without(framing.ReasonOperation), output: without(framing.ReasonOperation),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

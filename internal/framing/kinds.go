@@ -9,38 +9,52 @@ import "github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
 type kind uint8
 
 const (
-	unknown   kind = iota // its rule was never measured, or it adds to the prompt what a span does not show
+	unknown   kind = iota // takes no chat messages, or its rule was never measured
 	plain                 // answers at once
 	reasoning             // thinks first, and is paid for that
 )
 
-// kinds of the models that take chat messages.
-var kinds = tiktoken.ByFamily[kind]{
-	"gpt-3.5":    plain,
-	"gpt-35":     plain,
-	"gpt-4":      plain,
-	"gpt-4.1":    plain,
-	"gpt-4.5":    plain,
-	"gpt-4o":     plain,
-	"chatgpt-4o": plain,
-	"o1":         reasoning,
-	"o3":         reasoning,
-	"o4":         reasoning,
-	"gpt-5":      reasoning,
-	"gpt-5.":     reasoning,
-	"gpt-6":      reasoning,
-	"gpt-6.":     reasoning,
+// family is what is known of the models of a family.
+type family struct {
+	kind    kind
+	assumed bool   // that they are framed like their kind was never measured
+	lacks   Reason // what the span never shows of their calls
+}
 
-	"gpt-3.5-turbo-0301":    unknown, // the cookbook has four tokens per message for it
-	"gpt-35-turbo-0301":     unknown,
-	"gpt-4o-audio":          unknown,
-	"gpt-4o-mini-audio":     unknown,
-	"gpt-4o-realtime":       unknown,
-	"gpt-4o-mini-realtime":  unknown,
-	"gpt-4o-search":         unknown, // reads search results that no span shows
-	"gpt-4o-mini-search":    unknown,
-	"gpt-5-search":          unknown,
-	"gpt-5-chat":            unknown, // a GPT-5 that does not reason
-	"o3-deep-research":      unknown,
-	"o4-mini-deep-research": unknown,
+// families of the models that take chat messages.
+var families = tiktoken.ByFamily[family]{
+	"gpt-3.5":    {kind: plain},
+	"gpt-35":     {kind: plain},
+	"gpt-4":      {kind: plain},
+	"gpt-4.1":    {kind: plain},
+	"gpt-4.5":    {kind: plain},
+	"gpt-4o":     {kind: plain},
+	"chatgpt-4o": {kind: plain},
+	"o1":         {kind: reasoning},
+	"o3":         {kind: reasoning},
+	"o4":         {kind: reasoning},
+	"gpt-5":      {kind: reasoning},
+	"gpt-5.":     {kind: reasoning},
+	"gpt-6":      {kind: reasoning, assumed: true},
+	"gpt-6.":     {kind: reasoning, assumed: true},
+
+	"gpt-5-chat":           {kind: plain, assumed: true}, // a GPT-5 that does not reason
+	"computer-use-preview": {kind: plain, lacks: ReasonServerTool},
+	"codex-mini":           {kind: reasoning, assumed: true},
+
+	"gpt-oss": {kind: reasoning, lacks: ReasonUnsupported}, // hosts put some 60 tokens of their own before the prompt
+
+	"gpt-3.5-turbo-0301":    {kind: plain, lacks: ReasonUnsupported}, // the cookbook has four tokens per message for it
+	"gpt-35-turbo-0301":     {kind: plain, lacks: ReasonUnsupported},
+	"gpt-4o-audio":          {kind: plain, lacks: ReasonMedia},
+	"gpt-4o-mini-audio":     {kind: plain, lacks: ReasonMedia},
+	"gpt-4o-realtime":       {kind: plain, lacks: ReasonMedia},
+	"gpt-4o-mini-realtime":  {kind: plain, lacks: ReasonMedia},
+	"gpt-audio":             {kind: plain, lacks: ReasonMedia},
+	"gpt-realtime":          {kind: plain, lacks: ReasonMedia},
+	"gpt-4o-search":         {kind: plain, lacks: ReasonServerTool},
+	"gpt-4o-mini-search":    {kind: plain, lacks: ReasonServerTool},
+	"gpt-5-search":          {kind: reasoning, lacks: ReasonServerTool},
+	"o3-deep-research":      {kind: reasoning, lacks: ReasonServerTool},
+	"o4-mini-deep-research": {kind: reasoning, lacks: ReasonServerTool},
 }

@@ -17,9 +17,17 @@ type Model struct {
 	// Encoding that its texts are counted in.
 	Encoding tiktoken.Encoding
 
-	kind    kind
-	assumed bool    // that it frames messages as its kind does, and that it has this encoding
-	factor  float64 // of its tokens to those of the encoding; zero means one
+	family
+	image  imageRule
+	factor float64 // of its tokens to those of the encoding; zero means one
+}
+
+// assumed is what models are taken for of which nothing is known but how to count their texts.
+var assumed = family{kind: plain, assumed: true}
+
+// counts reports whether texts can be counted for the model, and how it frames a conversation if that is asked.
+func (m Model) counts(conversation bool) bool {
+	return m.Encoding != "" && (!conversation || m.kind != unknown)
 }
 
 // source is the best that a number for the model can be.
@@ -45,7 +53,7 @@ func ModelNamed(name string) (Model, bool) {
 		return openAI(name, encoding), true
 	}
 	if encoding := tiktoken.Encoding(name); slices.Contains(tiktoken.Encodings(), encoding) {
-		return Model{Encoding: encoding, kind: plain, assumed: true}, true
+		return Model{Encoding: encoding, family: assumed}, true
 	}
 	return Model{}, false
 }
@@ -106,13 +114,18 @@ func (m *Models) find(name string) (Model, bool) {
 	}
 	for _, vendor := range m.vendors {
 		if factor, ok := FactorOf(vendor, name); ok {
-			return Model{Encoding: tiktoken.O200kBase, kind: plain, assumed: true, factor: factor.Mean}, true
+			model := Model{Encoding: tiktoken.O200kBase, family: assumed, factor: factor.Mean}
+			if factor.Thinks {
+				model.kind = reasoning
+			}
+			return model, true
 		}
 	}
 	return Model{}, false
 }
 
 func openAI(name string, encoding tiktoken.Encoding) Model {
-	k, _ := kinds.Lookup(name)
-	return Model{Encoding: encoding, kind: k}
+	known, _ := families.Lookup(name)
+	image, _ := images.Lookup(name)
+	return Model{Encoding: encoding, family: known, image: image}
 }

@@ -39,6 +39,8 @@ type Call struct {
 	PromptVersion string
 	ErrorType     string // low-cardinality class of the error, empty for a call that succeeded
 	ServiceTier   string // the tier that served the call
+	API           string // which of OpenAI's APIs, as semconv.APITypeResponses; empty if the span does not say
+	ResponseID    string // the provider's id of the answer
 	Failed        bool   // the span's status is an error, or it has an error type
 
 	Request Request
@@ -64,7 +66,9 @@ type Request struct {
 	Choices          Optional[int64] // absent means one
 	Stream           bool
 	OutputType       string // "text", "json", …; empty if not asked for
+	ResponseFormat   string // the same in the words of OpenAI's API, such as "json_object" or "json_schema"
 	ReasoningLevel   string // the provider's own word, such as "low"
+	PreviousResponse string // id of the stored response that the call continues, empty if it continues none
 }
 
 // Usage is the token counts of a call. CacheRead, CacheWrite and AudioInput are part of Input, Reasoning and AudioOutput

@@ -29,7 +29,11 @@ const (
 	choices
 	stream
 	outputType
+	responseFormat
 	reasoningLevel
+	api
+	responseID
+	previousResponse
 	finishReasons
 	inputTokens
 	outputTokens

@@ -30,6 +30,9 @@ var otelCurrent = dialect{
 		{key: semconv.GenAIRequestStream, field: stream},
 		{key: semconv.GenAIOutputType, field: outputType},
 		{key: semconv.GenAIRequestReasoningLevel, field: reasoningLevel},
+		{key: semconv.OpenAIAPIType, field: api},
+		{key: semconv.GenAIResponseID, field: responseID},
+		{key: semconv.GenAIRequestPreviousResponse, field: previousResponse},
 		{key: semconv.GenAIResponseFinishReasons, field: finishReasons},
 		{key: semconv.GenAIUsageInputTokens, field: inputTokens},
 		{key: semconv.GenAIUsageOutputTokens, field: outputTokens},
@@ -67,6 +70,7 @@ var otelMessageEvents = dialect{
 		{key: "gen_ai.system", field: provider, values: providerNames},
 		{key: "gen_ai.openai.request.seed", field: seed},
 		{key: "gen_ai.openai.request.response_format", field: outputType, values: outputTypes},
+		{key: "gen_ai.openai.request.response_format", field: responseFormat},
 		{key: "gen_ai.openai.response.service_tier", field: serviceTier},
 		{key: "gen_ai.response.finish_reason", field: finishReasons}, // Semantic Kernel
 		{key: "spring.ai.chat.client.conversation.id", field: conversation},

@@ -268,7 +268,7 @@ func (r *content) indexedPart(list []indexedValue) Part {
 		}
 	}
 	if mimeType, data, inline := dataURI(uri); inline {
-		p.Kind, p.MIMEType, p.Size = PartBlob, mimeType, base64Size(data)
+		p.inline(mimeType, data)
 	} else if uri != "" {
 		p.Kind, p.URI = PartURI, uri
 	}

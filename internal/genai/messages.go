@@ -65,6 +65,8 @@ type Part struct {
 	URI string
 	// Size of media in bytes, zero if unknown.
 	Size int
+	// Width and Height of an image in pixels, zero if unknown: of images that the message carries itself, as PNG, JPEG or GIF.
+	Width, Height int
 }
 
 // Tool is a tool definition.

@@ -198,10 +198,11 @@ func (m *members) guess(p *Part, item value) {
 // media sorts a part into what it carries: the media itself, where it is, or the id of a file.
 func (m *members) media(p *Part) {
 	data := firstOf(m.data, m.text)
-	if uri, inline, ok := dataURI(p.URI); ok {
-		p.Kind, p.MIMEType, p.Size, p.URI = PartBlob, uri, base64Size(inline), ""
+	if mimeType, inline, ok := dataURI(p.URI); ok {
+		p.URI = ""
+		p.inline(mimeType, inline)
 	} else if mimeType, inline, ok := dataURI(data.text()); ok {
-		p.Kind, p.MIMEType, p.Size = PartBlob, mimeType, base64Size(inline)
+		p.inline(mimeType, inline)
 	} else {
 		switch {
 		case p.URI != "":
@@ -209,7 +210,7 @@ func (m *members) media(p *Part) {
 		case !m.fileID.isNothing():
 			p.Kind, p.ID = PartFile, m.fileID.text()
 		case data.isString():
-			p.Kind, p.Size = PartBlob, base64Size(string(data[1:len(data)-1]))
+			p.inline(p.MIMEType, data.text())
 			if size, err := strconv.Atoi(string(m.size)); err == nil && p.Size == 0 {
 				p.Size = max(0, size)
 			}

@@ -202,6 +202,8 @@ func (f *fields) call(name string) Call {
 		PromptVersion: f.str(promptVersion),
 		ErrorType:     f.str(errorType),
 		ServiceTier:   f.str(serviceTier),
+		API:           f.str(api),
+		ResponseID:    f.str(responseID),
 		Request: Request{
 			Temperature:      f.float(temperature),
 			TopP:             f.float(topP),
@@ -213,7 +215,9 @@ func (f *fields) call(name string) Call {
 			Choices:          f.int(choices),
 			Stream:           f.bool(stream),
 			OutputType:       f.str(outputType),
+			ResponseFormat:   f.str(responseFormat),
 			ReasoningLevel:   f.str(reasoningLevel),
+			PreviousResponse: f.str(previousResponse),
 		},
 		Usage:            f.usage(),
 		TimeToFirstChunk: f.float(timeToFirstChunk),

@@ -74,19 +74,17 @@ func TestTelemetrySaysWhatWasFilledAndWhatNot(t *testing.T) {
 		}
 	}
 	metadatatest.AssertEqualTokenCountsFilled(t, telemetry, []metricdata.DataPoint[int64]{
-		point("input", "source", "counted", 7),
-		point("output", "source", "counted", 2),
+		point("input", "source", "counted", 5),
+		point("input", "source", "estimated", 3),
+		point("output", "source", "estimated", 3),
 		point("output", "source", "partial", 2),
 	}, metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualTokenCountsMissing(t, telemetry, []metricdata.DataPoint[int64]{
 		point("input", "reason", "failed", 1),
 		point("output", "reason", "failed", 1),
-		point("input", "reason", "no_content", 1),
+		point("input", "reason", "no_content", 2),
 		point("output", "reason", "no_content", 1),
-		point("input", "reason", "operation", 1),
 		point("output", "reason", "reasoning", 2),
-		point("input", "reason", "tools", 1),
-		point("output", "reason", "tools", 1),
 		point("input", "reason", "unknown_model", 2),
 		point("output", "reason", "unknown_model", 2),
 	}, metricdatatest.IgnoreTimestamp())

@@ -1,0 +1,119 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package framing
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+)
+
+// toolCall is a call of the history.
+type toolCall struct {
+	name     string
+	parallel bool
+}
+
+// toolCalls are the calls of the history in their order.
+type toolCalls struct {
+	all  []toolCall
+	byID map[string]int
+	next int // of those whose results have no id
+}
+
+func (c *toolCalls) add(id string, call toolCall) {
+	if c.byID == nil {
+		c.byID = make(map[string]int)
+	}
+	c.byID[id] = len(c.all)
+	c.all = append(c.all, call)
+}
+
+// find returns the call that a result is of: the one with its id or, where it has none, the next one.
+func (c *toolCalls) find(id string) (toolCall, bool) {
+	i, known := c.byID[id]
+	if id == "" {
+		i, known = c.next, c.next < len(c.all)
+		c.next++
+	}
+	if !known {
+		return toolCall{}, false
+	}
+	return c.all[i], true
+}
+
+// recipient is what a tool is called by in the prompt.
+func recipient(name string) string { return "functions." + name }
+
+// calls adds the tool calls that are pending.
+func (t *tally) calls() {
+	if len(t.pending) == 0 {
+		return
+	}
+	t.estimated = true
+	together := len(t.pending) > 1 && t.rules.parallel
+	if together {
+		t.add(parallel)
+		t.text(parallelCalls(t.pending, true))
+	}
+	for i := range t.pending {
+		part := &t.pending[i]
+		if !together {
+			t.add(call)
+			t.toolCall(part, compact(part.Arguments))
+		}
+		t.called.add(part.ID, toolCall{name: part.Name, parallel: together})
+	}
+	t.pending = t.pending[:0]
+}
+
+func (t *tally) toolCall(part *genai.Part, arguments string) {
+	t.text(recipient(part.Name))
+	t.text(arguments)
+}
+
+// toolResult adds what a tool returned.
+func (t *tally) toolResult(part *genai.Part) {
+	t.estimated = true
+	switch made, ok := t.called.find(part.ID); {
+	case !ok:
+		t.miss(ReasonTools)
+	case made.parallel:
+		t.add(result)
+	default:
+		t.text(recipient(made.name))
+	}
+	t.text(part.Text)
+}
+
+// parallelCalls is what several tool calls in one message are in the prompt: one call, of multi_tool_use.parallel.
+func parallelCalls(calls []genai.Part, asHistory bool) string {
+	var b strings.Builder
+	b.WriteString(`{"tool_uses":[`)
+	for i := range calls {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"recipient_name":"` + recipient(calls[i].Name) + `","parameters":`)
+		if asHistory {
+			b.WriteString(compact(calls[i].Arguments))
+		} else {
+			b.WriteString(calls[i].Arguments)
+		}
+		b.WriteByte('}')
+	}
+	b.WriteString("]}")
+	return b.String()
+}
+
+// compact takes the white space out of JSON, as the arguments of earlier calls are in the prompt; other text stays as it is.
+func compact(text string) string {
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(text)) != nil {
+		return text
+	}
+	return b.String()
+}

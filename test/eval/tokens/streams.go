@@ -1,0 +1,137 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
+)
+
+// spanCase is a recorded call as an instrumentation emitted it.
+type spanCase struct {
+	Case   string          `json:"case"`
+	Stream bool            `json:"stream"`
+	Status int             `json:"status"`
+	OTLP   json.RawMessage `json:"otlp"`
+}
+
+// evaluateStreams counts the answer of every streamed span that has content and no usage, and compares it with the tokens of
+// the text that was sent to the application. Of a model that reasons, or that the provider gave a tool, that is a lower bound.
+func evaluateStreams(folder string, w io.Writer) (bar, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "spans", "*.json"))
+	if err != nil {
+		return bar{}, err
+	}
+	fmt.Fprint(w, "### Streamed spans without usage\n\n| span | model | tokens of the text | counted | source |\n|---|---|---|---|---|\n")
+	result := bar{name: "streamed spans without usage", percent: 100}
+	without := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return bar{}, err
+		}
+		var cases []spanCase
+		if err := json.Unmarshal(text, &cases); err != nil {
+			return bar{}, fmt.Errorf("reading %s: %w", filepath.Base(file), err)
+		}
+		for _, c := range cases {
+			if !c.Stream || c.Status != 200 {
+				continue
+			}
+			traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(c.OTLP)
+			if err != nil {
+				return bar{}, fmt.Errorf("case %s: %w", c.Case, err)
+			}
+			for _, span := range spans(traces) {
+				call, counter, ok := framed(framing.NewModels(framing.ModelOptions{}), span)
+				if !ok || call.Span.Aggregate || call.Span.Usage.Output.Set {
+					continue
+				}
+				if len(call.Messages.Output) == 0 {
+					without++ // its content is in log records
+					continue
+				}
+				truth, err := streamedTokens(folder, c.Case, call.Model.Encoding)
+				if err != nil {
+					return bar{}, err
+				}
+				call.LowerBounds = true
+				count := framing.Output(call, counter)
+				result.of++
+				if count.Known() && count.Tokens == truth {
+					result.met++
+				}
+				fmt.Fprintf(w, "| %s: %s | %s | %d | %d | %s |\n", strings.TrimSuffix(filepath.Base(file), ".json"), c.Case,
+					call.Span.Model(), truth, count.Tokens, count.Source)
+			}
+		}
+	}
+	fmt.Fprintf(w, "\n%d more have no content on the span.\n\n", without)
+	return result, nil
+}
+
+func spans(traces ptrace.Traces) []ptrace.Span {
+	var all []ptrace.Span
+	for _, resource := range traces.ResourceSpans().All() {
+		for _, scope := range resource.ScopeSpans().All() {
+			all = slices.AppendSeq(all, func(yield func(ptrace.Span) bool) {
+				for _, span := range scope.Spans().All() {
+					if !yield(span) {
+						return
+					}
+				}
+			})
+		}
+	}
+	return all
+}
+
+// streamedTokens are the tokens of the text of a recorded stream.
+func streamedTokens(folder, name string, encoding tiktoken.Encoding) (int64, error) {
+	path, index, _ := strings.Cut(name, "#")
+	text, err := os.ReadFile(filepath.Join(folder, "openai_recordings", filepath.FromSlash(path)+".json"))
+	if err != nil {
+		return 0, err
+	}
+	i, err := strconv.Atoi(index)
+	if err != nil {
+		return 0, fmt.Errorf("case %s: %w", name, err)
+	}
+	texts := make(map[int64]string) // of each choice
+	stream := gjson.GetBytes(text, fmt.Sprintf("interactions.%d.response_sse", i)).Str
+	for line := range strings.Lines(stream) {
+		data, ok := strings.CutPrefix(strings.TrimSpace(line), "data:")
+		if !ok {
+			continue
+		}
+		event := gjson.Parse(data)
+		if event.Get("type").Str == "response.output_text.delta" {
+			texts[event.Get("output_index").Int()] += event.Get("delta").Str
+		}
+		for _, choice := range event.Get("choices").Array() {
+			texts[choice.Get("index").Int()] += choice.Get("delta.content").Str + choice.Get("text").Str
+		}
+	}
+	tokenizer, err := tiktoken.Get(encoding)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, text := range texts {
+		total += tokenizer.Count(text)
+	}
+	return int64(total), nil
+}
