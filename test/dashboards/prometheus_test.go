@@ -98,7 +98,7 @@ func simulate(t *testing.T, start time.Time, step, end time.Duration, inputs []i
 	t.Helper()
 	store := teststorage.New(t)
 	groups := ruleGroups(t, store)
-	counters := make([]float64, len(inputs))
+	values := make([]float64, len(inputs))
 	parsed := make([]labels.Labels, len(inputs))
 	for i, in := range inputs {
 		var err error
@@ -118,14 +118,12 @@ func simulate(t *testing.T, start time.Time, step, end time.Duration, inputs []i
 			if at < in.from {
 				continue
 			}
-			value := 0.0
 			if in.gauge != nil {
-				value = in.gauge(at)
+				values[i] = in.gauge(at)
 			} else {
-				counters[i] += in.perMinute(at) * step.Minutes()
-				value = counters[i]
+				values[i] += in.perMinute(at) * step.Minutes()
 			}
-			_, err := appender.Append(0, parsed[i], 0, now.UnixMilli(), value, nil, nil, storage.AOptions{})
+			_, err := appender.Append(0, parsed[i], 0, now.UnixMilli(), values[i], nil, nil, storage.AOptions{})
 			require.NoError(t, err)
 		}
 		require.NoError(t, appender.Commit())
