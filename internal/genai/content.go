@@ -21,7 +21,10 @@ func (c *Call) Messages() Messages {
 	r := content{reader: c.reader, span: c.span, values: make([]pcommon.Value, c.reader.keys), set: make([]bool, c.reader.keys)}
 	r.collect()
 	for s := range numSides {
-		r.readSide(s)
+		// The answer to embeddings is vectors. Some emitters write them where others have text.
+		if s != outputSide || c.Operation != semconv.OperationEmbeddings {
+			r.readSide(s)
+		}
 	}
 	r.m.TruncatedInput = r.truncated.has(systemSide) || r.truncated.has(inputSide) || r.truncated.has(toolsSide)
 	r.m.TruncatedOutput = r.truncated.has(outputSide)

@@ -77,6 +77,7 @@ var finishReasonNames = map[string]string{
 	"tool-calls": "tool_calls", "content-filter": "content_filter", // Vercel AI SDK
 	"end_turn": "stop", "stop_sequence": "stop", "tool_use": "tool_calls", "max_tokens": "length", // Anthropic
 	"STOP": "stop", "MAX_TOKENS": "length", "SAFETY": "content_filter", // Gemini
+	"tool_call": "tool_calls",                          // GenAI conventions, OpenLLMetry
 	"completed": "stop", "max_output_tokens": "length", // OpenAI's Responses API
 }
 

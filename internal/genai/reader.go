@@ -182,6 +182,7 @@ func (r *Reader) Read(resource pcommon.Resource, scope pcommon.InstrumentationSc
 		call.ErrorType = exceptionType(span)
 	}
 	call.Failed = failed || call.ErrorType != ""
+	call.Aggregate = call.Aggregate || call.repeatsVercel(scope)
 	if r.zero != ZeroUsageReported {
 		call.forgetZeros(content)
 	}
@@ -230,6 +231,12 @@ func (f *fields) call(name string) Call {
 		call.finish, call.finishText = s.value, s.text
 	}
 	return call
+}
+
+// repeatsVercel says that the span is the outer of the two that the Vercel AI SDK 7 writes for embeddings, both with the same
+// attributes. Only the inner one has the usage.
+func (c *Call) repeatsVercel(scope pcommon.InstrumentationScope) bool {
+	return c.Operation == semconv.OperationEmbeddings && !c.Usage.Input.Set && !c.Failed && scope.Name() == "gen_ai"
 }
 
 // impliedOperation is what a span must be that carries the content of a model call and nothing that says what it is.
