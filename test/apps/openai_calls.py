@@ -132,6 +132,17 @@ def fail(client):
     sys.exit("a request that the API refuses did not fail")
 
 
+def embed(client):
+    client.embeddings.create(model="text-embedding-3-small", input=["What is recursion?", "What is a token?"])
+
+
+def respond(client):
+    client.responses.create(
+        model="gpt-4o", instructions=EDUCATOR["content"], input="response: what is recursion?", temperature=0.2
+    )
+    read(client.responses.create(model="gpt-4o-mini", input="streamed response: what is a token?", stream=True))
+
+
 async def ask_at_once(client, educator, creator):
     """A call of each persona at the same time, one of them streamed."""
 
@@ -164,7 +175,7 @@ def main():
     educator, creator = prefix + "_educator", prefix + "_creator"
     client = openai.OpenAI(max_retries=0)
     with persona(educator):
-        for call in (ask, stream, use_tool, stream_tool, fail):
+        for call in (ask, stream, use_tool, stream_tool, fail, embed, respond):
             call(client)
     asyncio.run(ask_at_once(openai.AsyncOpenAI(max_retries=0), educator, creator))
     provider.shutdown()

@@ -112,6 +112,30 @@ async function fail() {
   throw new Error('a request that the API refuses did not fail');
 }
 
+async function embed() {
+  await ai.embed({ ...settings, model: openai.embedding('text-embedding-3-small'), value: 'What is recursion?' });
+  await ai.embedMany({
+    ...settings,
+    model: openai.embedding('text-embedding-3-small'),
+    values: ['What is recursion?', 'What is a token?'],
+  });
+}
+
+async function respond() {
+  await ai.generateText({
+    ...settings,
+    model: openai.responses('gpt-4o'),
+    system: educator,
+    prompt: 'response: what is recursion?',
+  });
+  const { textStream } = ai.streamText({
+    ...settings,
+    model: openai.responses('gpt-4o-mini'),
+    prompt: 'streamed response: what is a token?',
+  });
+  for await (const _ of textStream);
+}
+
 // A call of each persona at the same time, one of them streamed.
 async function askAtOnce() {
   await Promise.all([
@@ -130,6 +154,6 @@ async function askAtOnce() {
   ]);
 }
 
-for (const call of [ask, stream, useTool, streamTool, fail]) await as('educator', call);
+for (const call of [ask, stream, useTool, streamTool, fail, embed, respond]) await as('educator', call);
 await askAtOnce();
 await provider.shutdown();
