@@ -4,6 +4,7 @@
 package mlflowexporter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configretry"
 	"go.opentelemetry.io/collector/confmap"
@@ -22,6 +24,7 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/confkeys"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/postgres"
 )
 
 // Config of the exporter.
@@ -45,6 +48,9 @@ type Config struct {
 	ReconcileAfter time.Duration `mapstructure:"reconcile_after"`
 	// MaxConcurrency is how many runs the exporter writes at the same time, over all of its queue's consumers.
 	MaxConcurrency int `mapstructure:"max_concurrency"`
+
+	// Store is where runs are written.
+	Store StoreConfig `mapstructure:"store"`
 
 	// DeadLetter keeps the spans that MLflow can never take.
 	DeadLetter DeadLetterConfig `mapstructure:"dead_letter"`
@@ -121,6 +127,30 @@ type ContentConfig struct {
 	_ struct{}
 }
 
+// StoreConfig is where runs are written.
+type StoreConfig struct {
+	// Type is "rest", MLflow's API, or "postgres", the PostgreSQL database of the MLflow at ClientConfig.Endpoint; that
+	// server is still asked for everything but runs. If it is empty, rest is used.
+	Type StoreType `mapstructure:"type"`
+	// DSN is how to reach the database: a URL, also as MLflow's --backend-store-uri has it, or key=value pairs.
+	DSN configopaque.String `mapstructure:"dsn"`
+	// SchemaCheck says which schemas of the database are written to: "strict", those of the MLflow versions that this
+	// version was tested with, or "fingerprint", also others that have the same tables for runs. If it is empty, strict is
+	// used.
+	SchemaCheck postgres.SchemaCheck `mapstructure:"schema_check"`
+
+	_ struct{}
+}
+
+// StoreType says how runs are written.
+type StoreType string
+
+// How runs are written.
+const (
+	StoreREST     StoreType = "rest"
+	StorePostgres StoreType = "postgres"
+)
+
 // modelOperations are the operations that call a model.
 var modelOperations = []string{
 	semconv.OperationChat, semconv.OperationTextCompletion, semconv.OperationGenerateContent, semconv.OperationEmbeddings,
@@ -164,6 +194,7 @@ func createDefaultConfig() component.Config {
 		Dedupe:         DedupeAuto,
 		ReconcileAfter: 2 * time.Minute, // MLflow's own clients wait so long for an answer
 		MaxConcurrency: defaultMaxConcurrency,
+		Store:          StoreConfig{Type: StoreREST, SchemaCheck: postgres.SchemaStrict},
 		QueueConfig:    configoptional.Some(exporterhelper.NewDefaultQueueConfig()),
 		RetryConfig:    retry,
 	}
@@ -184,6 +215,8 @@ func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	if c.ClientConfig.Endpoint == "" {
 		c.ClientConfig.Endpoint = defaultEndpoint
 	}
+	c.Store.Type = cmp.Or(c.Store.Type, StoreREST)
+	c.Store.SchemaCheck = cmp.Or(c.Store.SchemaCheck, postgres.SchemaStrict)
 	return nil
 }
 
@@ -214,11 +247,34 @@ func (c *Config) Validate() error {
 	if c.ReconcileAfter < time.Second {
 		errs = append(errs, errors.New("`reconcile_after` must be at least 1s"))
 	}
+	if err := c.Store.validate(); err != nil {
+		errs = append(errs, err)
+	}
 	if len(c.Runs.Operations) == 0 {
 		errs = append(errs, errors.New("`runs::operations` must name at least one operation, such as chat"))
 	}
 	if c.MaxConcurrency < 1 {
 		errs = append(errs, errors.New("`max_concurrency` must be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *StoreConfig) validate() error {
+	var errs []error
+	if c.SchemaCheck != postgres.SchemaStrict && c.SchemaCheck != postgres.SchemaFingerprint {
+		errs = append(errs, fmt.Errorf("`store::schema_check` is %q; allowed are %q and %q", c.SchemaCheck, postgres.SchemaStrict, postgres.SchemaFingerprint))
+	}
+	switch c.Type {
+	case StoreREST:
+		if c.DSN != "" {
+			errs = append(errs, fmt.Errorf("`store::dsn` needs `store::type` %q; with %q it is not used", StorePostgres, StoreREST))
+		}
+	case StorePostgres:
+		if err := postgres.CheckDSN(string(c.DSN)); err != nil {
+			errs = append(errs, fmt.Errorf("`store::dsn` %w", err))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("`store::type` is %q; allowed are %q and %q", c.Type, StoreREST, StorePostgres))
 	}
 	return errors.Join(errs...)
 }

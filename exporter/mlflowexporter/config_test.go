@@ -4,6 +4,7 @@
 package mlflowexporter
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/postgres"
 )
 
 // load returns the config of that name in testdata/config.yaml, and why it is refused.
@@ -59,6 +61,7 @@ func TestConfig(t *testing.T) {
 	everything.Dedupe = DedupeAlways
 	everything.ReconcileAfter = 5 * time.Minute
 	everything.MaxConcurrency = 4
+	everything.Store = StoreConfig{Type: StorePostgres, DSN: "postgresql+psycopg2://collector:secret@db/mlflow", SchemaCheck: postgres.SchemaFingerprint}
 	everything.QueueConfig.Get().QueueSize = 7
 	everything.QueueConfig.Get().NumConsumers = 2
 	everything.RetryConfig.MaxElapsedTime = time.Hour
@@ -93,14 +96,30 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 			"`dedupe` is \"never\"; allowed are \"auto\" and \"always\"",
 			"`reconcile_after` must be at least 1s",
 			"`max_concurrency` must be at least 1",
+			"`store::type` is \"mongo\"; allowed are \"rest\" and \"postgres\"",
+			"`store::schema_check` is \"none\"; allowed are \"strict\" and \"fingerprint\"",
 		},
+		"dsn_without_type": {"`store::dsn` needs `store::type` \"postgres\""},
+		"dsn_missing":      {"`store::dsn` must be a PostgreSQL connection string, such as postgresql://"},
+		"dsn_of_sqlite":    {"`store::dsn` must be the address of a PostgreSQL database", "runs are not written to other databases"},
+		"dsn_of_mysql":     {"`store::dsn` must be the address of a PostgreSQL database"},
+		"dsn_malformed":    {"`store::dsn` is no PostgreSQL connection string", "%40"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, name)
 			require.Error(t, err)
 			for _, problem := range problems {
-				assert.ErrorContains(t, err, problem)
+				require.ErrorContains(t, err, problem)
 			}
+			assert.NotContains(t, fmt.Sprintf("%v %+v", err, err), "s3cr3t")
 		})
 	}
+}
+
+func TestTheDSNIsNotShown(t *testing.T) {
+	config, err := load(t, "everything")
+	require.NoError(t, err)
+	conf := confmap.New()
+	require.NoError(t, conf.Marshal(config))
+	assert.NotContains(t, fmt.Sprintf("%v %+v %v", config.Store, config, conf.ToStringMap()), "secret@")
 }

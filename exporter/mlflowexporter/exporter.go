@@ -90,21 +90,15 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	if err != nil {
 		return fmt.Errorf("making the HTTP client: %w", err)
 	}
-	storage, err := e.storage(ctx, host)
-	if err != nil {
-		return fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
-	}
 	client := tracking.NewClient(httpClient, e.config.ClientConfig.Endpoint, e.config.Workspace)
 	client.Observe(e.requested)
-	rest, err := openREST(ctx, e.config, client, e.slots, storage, e.telemetry, e.settings.Logger)
-	if err != nil {
-		return errors.Join(err, storage.Close(ctx))
-	}
 	if e.deadLetter, err = openDeadLetter(e.config.DeadLetter.Path); err != nil {
-		return errors.Join(fmt.Errorf("opening `dead_letter::path`: %w", err), storage.Close(ctx))
+		return fmt.Errorf("opening `dead_letter::path`: %w", err)
+	}
+	if e.store, err = e.openStore(ctx, host, client); err != nil {
+		return errors.Join(err, e.deadLetter.close())
 	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
-	e.store = rest
 
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -114,9 +108,25 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 		cancel()
 		running.Wait()
 		httpClient.CloseIdleConnections()
-		return errors.Join(e.deadLetter.close(), storage.Close(ctx))
+		return errors.Join(e.deadLetter.close(), e.store.close(ctx))
 	}
 	return nil
+}
+
+// openStore opens what `store::type` names.
+func (e *mlflowExporter) openStore(ctx context.Context, host component.Host, client *tracking.Client) (store, error) {
+	if e.config.Store.Type == StorePostgres {
+		return openPostgres(ctx, e.config, e.slots, e.telemetry, e.settings.Logger)
+	}
+	storage, err := e.storage(ctx, host)
+	if err != nil {
+		return nil, fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
+	}
+	rest, err := openREST(ctx, e.config, client, e.slots, storage, e.telemetry, e.settings.Logger)
+	if err != nil {
+		return nil, errors.Join(err, storage.Close(ctx))
+	}
+	return rest, nil
 }
 
 // storage returns the exporter's own part of the storage that its queue has, or one that forgets.
@@ -196,6 +206,12 @@ type call struct {
 func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
 	calls := e.calls(ctx, batch)
 	e.resolve(ctx, calls)
+	e.store.write(ctx, e.entries(ctx, calls))
+	return e.retryable(batch, calls)
+}
+
+// entries are the calls whose experiments are known.
+func (e *mlflowExporter) entries(ctx context.Context, calls []call) []entry {
 	var entries []entry
 	for i := range calls {
 		c := &calls[i]
@@ -204,7 +220,10 @@ func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
 			continue
 		}
 		entries = append(entries, entry{
-			span: key{trace: c.TraceID(), span: c.SpanID()}, experimentID: c.experimentID, end: c.EndTimestamp().AsTime(),
+			span:       key{trace: c.TraceID(), span: c.SpanID()},
+			start:      c.StartTimestamp().AsTime(),
+			end:        c.EndTimestamp().AsTime(),
+			experiment: tracking.Experiment{ID: c.experimentID, Name: c.experiment.Name},
 			build: func() (r run.Run, err error) {
 				err = protect(func() { r = e.builder.Run(&c.Span) })
 				return r, err
@@ -218,8 +237,7 @@ func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
 			},
 		})
 	}
-	e.store.write(ctx, entries)
-	return e.retryable(batch, calls)
+	return entries
 }
 
 // calls returns the batch's spans that become runs, and counts the others.

@@ -22,6 +22,7 @@ import (
 // must not be repeated blindly: see writer.
 type rest struct {
 	dedupe    Dedupe
+	storage   storage.Client
 	slots     *semaphore.Weighted
 	horizon   *horizon
 	writer    *writer
@@ -40,7 +41,7 @@ func openREST(ctx context.Context, config *Config, client *tracking.Client, slot
 	if err != nil {
 		return nil, fmt.Errorf("reading what an earlier process knew of clocks: %w", err)
 	}
-	s := &rest{dedupe: config.Dedupe, slots: slots, horizon: horizon, writer: newWriter(client, doubts), telemetry: telemetry}
+	s := &rest{dedupe: config.Dedupe, storage: storage, slots: slots, horizon: horizon, writer: newWriter(client, doubts), telemetry: telemetry}
 	gauge := func(value func() int64) metric.Int64Callback {
 		return func(_ context.Context, observer metric.Int64Observer) error {
 			observer.Observe(value())
@@ -55,6 +56,8 @@ func openREST(ctx context.Context, config *Config, client *tracking.Client, slot
 
 // run looks again at spans that may have come to have two runs.
 func (s *rest) run(ctx context.Context) { s.writer.doubts.run(ctx) }
+
+func (s *rest) close(ctx context.Context) error { return s.storage.Close(ctx) }
 
 func (s *rest) write(ctx context.Context, entries []entry) {
 	var writing sync.WaitGroup
@@ -87,5 +90,5 @@ func (s *rest) writeOne(ctx context.Context, e *entry) (runID string, found bool
 	}
 	mayExist := s.dedupe == DedupeAlways || s.horizon.mayBeOld(e.end)
 	s.horizon.extend(ctx, e.end)
-	return s.writer.write(ctx, e.span, mayExist, e.experimentID, &r)
+	return s.writer.write(ctx, e.span, mayExist, e.experiment.ID, &r)
 }

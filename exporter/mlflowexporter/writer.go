@@ -141,11 +141,7 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 		}
 		p.state = logged
 	case logged:
-		status := tracking.StatusFinished
-		if r.Failed {
-			status = tracking.StatusFailed
-		}
-		if err := w.client.UpdateRun(ctx, p.runID, status, r.End); err != nil {
+		if err := w.client.UpdateRun(ctx, p.runID, status(r), r.End); err != nil {
 			return err
 		}
 		p.state = finished
@@ -186,6 +182,14 @@ func (w *writer) settle(ctx context.Context, span key, p progress, err error) {
 		return
 	}
 	w.unfinished.Add(span, p)
+}
+
+// status is the final state of a run.
+func status(r *run.Run) tracking.Status {
+	if r.Failed {
+		return tracking.StatusFailed
+	}
+	return tracking.StatusFinished
 }
 
 func metricValues(r *run.Run) []tracking.Metric {

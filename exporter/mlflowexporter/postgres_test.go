@@ -1,0 +1,157 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"crypto/rand"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadatatest"
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+)
+
+// databaseBench is an exporter before a real MLflow with PostgreSQL.
+type databaseBench struct {
+	*testing.T
+	url    string
+	dsn    configopaque.String
+	reader *testbed.Reader
+	name   string // of the test's persona, and in its experiments' names
+}
+
+func TestPostgres(t *testing.T) {
+	database, err := testbed.StartPostgres(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, database.Stop()) })
+	mlflow, err := testbed.StartMLflow(t.Context(), testbed.MLflowConfig{Dir: t.TempDir(), Store: database.URI})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, mlflow.Stop()) })
+	root, err := testbed.Root()
+	require.NoError(t, err)
+	require.NoError(t, database.RunScript(t.Context(), filepath.Join(root, "deploy", "postgres", "role.sql")))
+	for name, test := range map[string]func(databaseBench){
+		"both stores write the same":                  testStoresWriteTheSame,
+		"a span that comes again is found":            testFoundInDatabase,
+		"a call that panics is rejected by itself":    testPanicInBatch,
+		"an experiment that is deleted while in use":  testDeletedInUse,
+		"a database that is not that of the endpoint": testOtherDatabase,
+	} {
+		t.Run(name, func(t *testing.T) {
+			test(databaseBench{
+				T: t, url: mlflow.URL, dsn: configopaque.String(strings.Replace(database.URI, "postgres@", "otelcol_mlflow@", 1)),
+				reader: testbed.NewReader(mlflow.URL), name: rand.Text(),
+			})
+		})
+	}
+}
+
+// open starts an exporter that writes to experiments of the test.
+func (d databaseBench) open(store StoreType) *bench {
+	return newBench(d.T, func(c *Config) {
+		c.ClientConfig.Endpoint = d.url
+		c.Experiment.Name = string(store) + "_{persona_id}"
+		if c.Store.Type = store; store == StorePostgres {
+			c.Store.DSN = d.dsn
+		}
+	})
+}
+
+// runs are those that a store has written, by their spans.
+func (d databaseBench) runs(store StoreType) map[string]testbed.Run {
+	all, err := d.reader.Runs(d.Context(), `tags.persona_id = "`+d.name+`"`)
+	require.NoError(d, err)
+	runs := make(map[string]testbed.Run)
+	for _, r := range all {
+		if r.Experiment != string(store)+"_"+d.name {
+			continue
+		}
+		span := r.Tags[run.TagTraceID] + "/" + r.Tags[run.TagSpanID]
+		require.NotContains(d, runs, span, "a span has two runs")
+		r.ID, r.Experiment = "", ""
+		runs[span] = r
+	}
+	return runs
+}
+
+func (d databaseBench) requireRuns(want int) { require.Len(d, d.runs(StorePostgres), want) }
+
+func testStoresWriteTheSame(d databaseBench) {
+	calls := llmCalls(3, d.name)
+	spans := calls.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	spans.At(1).Status().SetCode(ptrace.StatusCodeError)
+	spans.At(1).Status().SetMessage("no\x00 \xff luck\n\\N\t{}")
+	spans.At(1).Attributes().PutStr(semconv.ErrorType, "timeout")
+	spans.At(2).Attributes().PutStr(semconv.GenAIInputMessages,
+		`[{"role":"user","parts":[{"type":"text","content":"`+strings.Repeat(`é\u0000🙂\\N\t`, 4000)+`"}]}]`)
+	spans.At(2).Attributes().PutStr(semconv.UserID, "ada 🙂")
+	spans.At(2).Attributes().PutDouble(semconv.TokenCostUSD, 1e-300)
+	for _, store := range []StoreType{StoreREST, StorePostgres} {
+		b := d.open(store)
+		require.NoError(d, b.push(d.Context(), calls))
+		metadatatest.AssertEqualMlflowRunsWritten(d.T, b.telemetry, count(3), metricdatatest.IgnoreTimestamp())
+	}
+	d.requireRuns(3)
+	require.Equal(d, d.runs(StoreREST), d.runs(StorePostgres))
+}
+
+func testFoundInDatabase(d databaseBench) {
+	calls := llmCalls(5, d.name)
+	require.NoError(d, d.open(StorePostgres).push(d.Context(), calls))
+	other := d.open(StorePostgres) // another collector
+	require.NoError(d, other.push(d.Context(), calls))
+	d.requireRuns(5)
+	metadatatest.AssertEqualMlflowRunsFound(d.T, other.telemetry, count(5), metricdatatest.IgnoreTimestamp())
+}
+
+func testPanicInBatch(d databaseBench) {
+	b := d.open(StorePostgres)
+	calls := b.calls(d.Context(), llmCalls(3, d.name))
+	b.resolve(d.Context(), calls)
+	entries := b.entries(d.Context(), calls)
+	entries[1].build = func() (run.Run, error) { return run.Run{}, errPanic }
+	b.store.write(d.Context(), entries)
+	d.requireRuns(2)
+	metadatatest.AssertEqualMlflowRunsRejected(d.T, b.telemetry, count(1, attribute.String("reason", rejectedInternal)), metricdatatest.IgnoreTimestamp())
+}
+
+func testDeletedInUse(d databaseBench) {
+	b := d.open(StorePostgres)
+	calls := llmCalls(3, d.name)
+	require.NoError(d, b.push(d.Context(), calls))
+	experiment, err := d.reader.ExperimentByName(d.Context(), "postgres_"+d.name)
+	require.NoError(d, err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Post(d.url+"/api/2.0/mlflow/experiments/delete", "application/json", strings.NewReader(`{"experiment_id":"`+experiment.ID+`"}`))
+	require.NoError(d, err)
+	require.NoError(d, resp.Body.Close())
+
+	err = b.push(d.Context(), calls)
+	require.Len(d, failed(d.T, err), 3)
+	require.ErrorContains(d, err, "was deleted")
+	require.NoError(d, b.push(d.Context(), calls)) // the experiment is restored, by REST
+	d.requireRuns(3)
+}
+
+// testOtherDatabase writes to a database in which the experiment's id is that of another.
+func testOtherDatabase(d databaseBench) {
+	b := d.open(StorePostgres)
+	experiment, err := d.reader.ExperimentByName(d.Context(), "Default")
+	require.NoError(d, err)
+	b.experiments.ids.Add("postgres_"+d.name, experiment.ID)
+	err = b.push(d.Context(), llmCalls(2, d.name))
+	require.Len(d, failed(d.T, err), 2)
+	require.ErrorContains(d, err, "`store::dsn` is not the database of the server at `endpoint`")
+	d.requireRuns(0)
+}
