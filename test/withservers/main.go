@@ -40,22 +40,16 @@ func run(command []string) (code int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 
-	dir, err := os.MkdirTemp("", "otelcol-mlflow-test-")
+	servers, err := start(ctx, cancel, signals)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-
-	mlflow, err := startMLflow(ctx, cancel, dir, signals)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, mlflow.Stop()) }()
-	return runCommand(command, testbed.SharedMLflowVariable+"="+mlflow.URL, signals)
+	defer func() { err = errors.Join(err, servers.Stop()) }()
+	return runCommand(command, servers.Env(), signals)
 }
 
-// startMLflow gives up when a signal comes.
-func startMLflow(ctx context.Context, cancel context.CancelFunc, dir string, signals <-chan os.Signal) (*testbed.MLflow, error) {
+// start gives up when a signal comes.
+func start(ctx context.Context, cancel context.CancelFunc, signals <-chan os.Signal) (*testbed.Servers, error) {
 	started := make(chan struct{})
 	defer close(started)
 	go func() {
@@ -66,19 +60,19 @@ func startMLflow(ctx context.Context, cancel context.CancelFunc, dir string, sig
 		}
 	}()
 	begin := time.Now()
-	fmt.Println("==> starting MLflow (10-20 s)")
-	mlflow, err := testbed.StartMLflow(ctx, testbed.MLflowConfig{Dir: dir})
+	fmt.Println("==> starting MLflow with PostgreSQL (10-20 s)")
+	servers, err := testbed.StartServers(ctx)
 	if err == nil {
-		fmt.Printf("==> MLflow is ready at %s after %.1f s\n", mlflow.URL, time.Since(begin).Seconds())
+		fmt.Printf("==> MLflow is ready at %s after %.1f s\n", servers.MLflow.URL, time.Since(begin).Seconds())
 	}
-	return mlflow, err
+	return servers, err
 }
 
 // runCommand passes signals on to the command and all that it started: `go test` by itself would leave the tests running.
-func runCommand(command []string, env string, signals <-chan os.Signal) (int, error) {
+func runCommand(command, env []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), env)
+	cmd.Env = append(os.Environ(), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return 0, err

@@ -23,7 +23,14 @@ func TestFakeConforms(t *testing.T) {
 	trackingtest.Suite(t, fake.URL)
 }
 
-func TestMLflowConforms(t *testing.T) {
+func TestMLflowOnSQLiteConforms(t *testing.T) {
+	server, err := testbed.StartMLflow(t.Context(), testbed.MLflowConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	trackingtest.Suite(t, server.URL)
+}
+
+func TestMLflowOnPostgresConforms(t *testing.T) {
 	url := testbed.SharedMLflow(t)
 	trackingtest.Suite(t, url)
 	transport := &http.Transport{}
@@ -33,16 +40,6 @@ func TestMLflowConforms(t *testing.T) {
 
 func TestFastTrackMLConforms(t *testing.T) {
 	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
-	trackingtest.Suite(t, server.URL)
-}
-
-func TestMLflowOnPostgresConforms(t *testing.T) {
-	postgres, err := testbed.StartPostgres(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, postgres.Stop()) })
-	server, err := testbed.StartMLflow(t.Context(), testbed.MLflowConfig{Dir: t.TempDir(), Store: postgres.URI, Workers: 2})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	trackingtest.Suite(t, server.URL)
