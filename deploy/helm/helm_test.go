@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 )
@@ -201,32 +202,58 @@ func TestLint(t *testing.T) {
 	}
 }
 
+// The chart takes the image of its own version.
+func TestVersionIsThatOfTheDistribution(t *testing.T) {
+	var metadata struct {
+		Version    string `yaml:"version"`
+		AppVersion string `yaml:"appVersion"`
+	}
+	readYAML(t, chart+"/Chart.yaml", &metadata)
+	var distribution struct {
+		Dist struct {
+			Version string `yaml:"version"`
+		} `yaml:"dist"`
+	}
+	readYAML(t, "../../builder-config.yaml", &distribution)
+	require.Equal(t, distribution.Dist.Version, metadata.AppVersion)
+	require.Equal(t, distribution.Dist.Version, metadata.Version)
+}
+
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(content, into))
+}
+
 // A package has the files that are links in this repository, and renders as the folder does.
 func TestPackageIsWhole(t *testing.T) {
-	folder := t.TempDir()
-	stdout, stderr, err := helm(t, "package", chart, "--destination", folder)
-	require.NoError(t, err, stdout+stderr)
-	packages, err := filepath.Glob(filepath.Join(folder, "*.tgz"))
-	require.NoError(t, err)
-	require.Len(t, packages, 1)
+	_, packaged := packageChart(t)
 
 	values := valueFiles(t)["monitoring"]
 	want, err := render(t, "--values", values)
 	require.NoError(t, err, want)
-	got, stderr, err := helm(t, "template", releaseName, packages[0], "--namespace", namespace, "--kube-version", newest, "--values", values)
+	got, stderr, err := helm(t, "template", releaseName, packaged, "--namespace", namespace, "--kube-version", newest, "--values", values)
 	require.NoError(t, err, stderr)
 	require.Equal(t, want, got)
 }
 
-// NOTES.txt is not in what `helm template` prints, so a chart with one more template prints it.
-func TestNotesSayHowToGoOn(t *testing.T) {
-	folder := t.TempDir()
+// packageChart returns a folder, and the package that helm has made in it.
+func packageChart(t *testing.T) (folder, path string) {
+	t.Helper()
+	folder = t.TempDir()
 	stdout, stderr, err := helm(t, "package", chart, "--destination", folder)
 	require.NoError(t, err, stdout+stderr)
 	packages, err := filepath.Glob(filepath.Join(folder, "*.tgz"))
 	require.NoError(t, err)
 	require.Len(t, packages, 1)
-	output, err := exec.Command("tar", "-xzf", packages[0], "-C", folder).CombinedOutput()
+	return folder, packages[0]
+}
+
+// NOTES.txt is not in what `helm template` prints, so a chart with one more template prints it.
+func TestNotesSayHowToGoOn(t *testing.T) {
+	folder, packaged := packageChart(t)
+	output, err := exec.Command("tar", "-xzf", packaged, "-C", folder).CombinedOutput()
 	require.NoError(t, err, string(output))
 	const shown = "templates/shown-notes.yaml"
 	require.NoError(t, os.WriteFile(filepath.Join(folder, chart, shown),
