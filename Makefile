@@ -15,7 +15,8 @@ SEED ?= 1
 
 UV_VERSION := 0.13.9
 COLLECTOR := _build/otelcol-mlflow
-HELM_TOOLS := .tools/helm .tools/kubeconform .tools/deploy
+VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+DEPLOY_TOOLS := .tools/helm .tools/kubeconform .tools/deploy .tools/compose
 # What the collector is made of, beside its dependencies: files that are no tests, and folders, for what is deleted.
 COLLECTOR_SOURCES := $(shell find exporter processor internal \( -name testdata -o -path internal/testbed \
 	-o -path internal/openaitest \) -prune -o ! -name '*_test.go' ! -name '*.md' ! -name metadata.yaml -print)
@@ -53,7 +54,7 @@ programs:
 ## Testing
 
 .PHONY: test
-test: build .venv .tools/apps .tools/servers .tools/tiktoken $(HELM_TOOLS) programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
+test: build .venv .tools/apps .tools/servers .tools/tiktoken $(DEPLOY_TOOLS) programs ## every test, with a real MLflow and the built collector (PKG=./internal/..., TESTFLAGS='-run X')
 	@_build/withservers go test -race $(TESTFLAGS) $(PKG)
 	$(if $(filter ./...,$(PKG)),@go -C test/dashboards test $(TESTFLAGS) .)
 
@@ -62,7 +63,7 @@ test-all: test ## test, and the test-* targets, which are slow or need more than
 	$(call run_each,$(filter-out test-all test-helm,$(call targets,test)))
 
 .PHONY: test-helm
-test-helm: build $(HELM_TOOLS) ## the Helm chart: lint, golden files, Kubernetes' schemas, names that must agree (test has it too)
+test-helm: build $(DEPLOY_TOOLS) ## the Helm chart: lint, golden files, Kubernetes' schemas, names that must agree (test has it too)
 	@go test -race $(TESTFLAGS) ./deploy/helm
 
 .PHONY: test-faults
@@ -84,6 +85,14 @@ test-versions: .tools/mlflow-3.7 .tools/mlflow-3.10 .tools/servers ## what is sa
 		echo "==> MLflow $$version"; \
 		OTELCOL_MLFLOW_TEST_MLFLOW_VERSION=$$version go test -race ./internal/tracking/...; \
 	done
+
+.PHONY: test-helm-mlflow
+test-helm-mlflow: .tools/helm .tools/mlflow-full .tools/servers ## run MLflow on PostgreSQL with the commands and environment that the chart gives it
+	@go run ./test/helmmlflow
+
+.PHONY: test-packages
+test-packages: packages-$(shell go env GOARCH) .tools/deploy ## deb, rpm, systemd unit and Dockerfile, as far as Debian can without a container
+	@deploy/packages/check
 
 .PHONY: bench
 bench: ## every bench-* target
@@ -199,6 +208,25 @@ check-memory:
 
 ## Making
 
+.PHONY: packages-amd64 packages-arm64
+packages-amd64 packages-arm64: packages-%: _build/linux_%/otelcol-mlflow .tools/nfpm
+	@echo "==> packaging for $*"
+	@mkdir -p _build/packages
+	@for format in deb rpm; do \
+		ARCH=$* VERSION=$(VERSION) .tools/nfpm package --config deploy/packages/nfpm.yaml --packager $$format --target _build/packages/; \
+	done
+
+.PHONY: release
+release: packages-amd64 packages-arm64 .tools/helm .tools/cyclonedx-gomod ## archives, deb, rpm, chart, SBOMs and checksums of this version, in _build/release
+	@rm -rf _build/release; mkdir _build/release; cp _build/packages/*$(VERSION)* _build/release
+	@.tools/helm package deploy/helm/otelcol-mlflow --destination _build/release > /dev/null
+	@for arch in amd64 arm64; do \
+		name=_build/release/otelcol-mlflow_$(VERSION)_linux_$$arch; \
+		tar -czf $$name.tar.gz --owner=0 --group=0 -C _build/linux_$$arch otelcol-mlflow -C "$(CURDIR)" LICENSE -C deploy/collector otelcol-mlflow.yaml; \
+		.tools/cyclonedx-gomod bin -json -version v$(VERSION) -output $$name.sbom.json _build/linux_$$arch/otelcol-mlflow 2> /dev/null; \
+	done
+	@cd _build/release; sha256sum * > SHA256SUMS; cat SHA256SUMS
+
 .PHONY: generate
 generate: .tools/mdatagen .tools/helm-docs ## regenerate what is generated
 	@PATH="$(CURDIR)/.tools:$$PATH" go generate ./...
@@ -223,6 +251,8 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
 	cd tools/python; for name in requirements requirements-apps requirements-node requirements-mlflow-3.7 requirements-mlflow-3.10 requirements-tiktoken; do \
+
+	cd tools/python; for name in requirements requirements-apps requirements-mlflow-full requirements-node requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
@@ -301,6 +331,11 @@ clean: ## remove everything that make made here
 	@$@/bin/python tools/deploy/kubernetes_schemas.py $@/schemas 1.30 1.37 || { rm -r $@; exit 1; }
 	@touch $@
 
+# Its package has the name of a folder, so `go install` would name the program so too.
+.tools/compose: tools/compose/go.mod tools/compose/go.sum
+	@echo "==> building $@ (seconds, once)"
+	@go build -C tools/compose -o "$(CURDIR)/$@" github.com/compose-spec/compose-go/v2/cmd
+
 .tools/%: tools/%/go.mod tools/%/go.sum
 	@echo "==> building $@ (1-2 minutes, once)"
 	@GOBIN="$(CURDIR)/.tools" go install -C tools/$* tool
@@ -319,3 +354,9 @@ $(COLLECTOR): _build/.generated $(COLLECTOR_SOURCES)
 	@.tools/builder --config builder-config.yaml --skip-generate --skip-get-modules > _build/builder.log 2>&1 \
 		|| { cat _build/builder.log >&2; exit 1; }
 	@touch $@
+
+# For another platform, such as _build/linux_arm64/otelcol-mlflow; compiled as the builder does it.
+_build/%/otelcol-mlflow: _build/.generated $(COLLECTOR_SOURCES)
+	@echo "==> compiling the collector for $* (about 5 minutes the first time)"
+	@CGO_ENABLED=0 GOOS=$(word 1,$(subst _, ,$*)) GOARCH=$(word 2,$(subst _, ,$*)) \
+		go build -C _build -trimpath -ldflags '-s -w' -o $*/otelcol-mlflow .
