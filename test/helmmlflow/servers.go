@@ -1,0 +1,165 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+)
+
+// server is a pod of the MLflow Deployment.
+type server struct {
+	*testbed.Process
+	address string // on loopback
+	cwd     string // working directory
+}
+
+func migrate(ctx context.Context, c chart, s secrets) error {
+	job := c.containers["migrate"]
+	program, err := job.program()
+	if err != nil {
+		return err
+	}
+	env, err := job.environment(s)
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, job.arguments(env)...)
+	cmd.Env = append(testbed.CleanEnv(), env...)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("migration: %w\n%s", err, output)
+	}
+	return nil
+}
+
+// startServer runs the container in a folder. What is the pod's own, its ports and its volumes, is replaced by what there is
+// here.
+func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, error) {
+	pod := c.containers["mlflow"]
+	program, err := pod.program()
+	if err != nil {
+		return nil, err
+	}
+	env, err := pod.environment(s)
+	if err != nil {
+		return nil, err
+	}
+	port, err := testbed.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	metrics, cwd := filepath.Join(dir, "metrics"), filepath.Join(dir, "cwd")
+	for _, folder := range []string{metrics, cwd} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	here := strings.NewReplacer(
+		"--host=0.0.0.0", "--host=127.0.0.1",
+		"--port=5000", "--port="+strconv.Itoa(port),
+		"/etc/mlflow/basic_auth.ini", s["mlflow-auth-config"],
+		"=/metrics", "="+metrics,
+		"HOME=/tmp", "HOME="+dir,
+	)
+	args := pod.arguments(env)
+	for i := range args {
+		args[i] = here.Replace(args[i])
+	}
+	for i := range env {
+		env[i] = here.Replace(env[i])
+	}
+	address := testbed.LoopbackAddress(port)
+	process, err := testbed.StartProcess(ctx, testbed.ProcessConfig{
+		Name: "MLflow", Path: program, Args: args, Env: env, Dir: cwd, Log: filepath.Join(dir, "mlflow.log"),
+		// As the pod's probes do.
+		Ready: func(ctx context.Context) error {
+			status, err := request{path: "/health", host: podIP + ":5000"}.send(ctx, address)
+			if err == nil && status != http.StatusOK {
+				err = fmt.Errorf("/health answers %d", status)
+			}
+			return err
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &server{Process: process, address: address, cwd: cwd}, nil
+}
+
+const persona = "tech_educator"
+
+// sendCall sends an LLM call through the collector with the chart's config, and returns when it has been written.
+func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir string) (err error) {
+	var configs []string
+	for _, arg := range c.containers["collector"].Args {
+		name := filepath.Base(arg)
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(c.config[name]), 0o600); err != nil {
+			return err
+		}
+		configs = append(configs, path)
+	}
+	env, err := c.containers["collector"].environment(s)
+	if err != nil {
+		return err
+	}
+	storage := filepath.Join(dir, "collector", "storage")
+	collector, err := testbed.StartCollector(ctx, testbed.CollectorConfig{
+		Configs: configs, Dir: filepath.Join(dir, "collector"),
+		Env: append(env, "MLFLOW_TRACKING_URI=http://"+mlflow.address, "OTELCOL_STORAGE="+storage),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, collector.Stop()) }()
+
+	traces := ptrace.NewTraces()
+	span := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	testbed.Stamp(span, time.Now().Add(-time.Second), time.Now())
+	span.Attributes().PutStr(string(semconv.GenAIOperationName), semconv.OperationChat)
+	span.Attributes().PutStr(string(semconv.GenAIRequestModel), "gpt-4o")
+	span.Attributes().PutStr(string(semconv.PersonaID), persona)
+	if err := collector.SendHTTP(ctx, traces); err != nil {
+		return err
+	}
+	return written(ctx, mlflow, collector)
+}
+
+// written returns when the call's run is finished, in the first experiment of a new database.
+func written(ctx context.Context, mlflow *server, collector *testbed.Collector) error {
+	search := request{
+		method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", host: podIP + ":5000",
+		body:    `{"experiment_ids": ["1"], "filter": "tags.persona_id = '` + persona + `'"}`,
+		answers: "FINISHED",
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := search.send(ctx, mlflow.address)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			log, logErr := os.ReadFile(collector.LogFile())
+			return errors.Join(fmt.Errorf("the call was not written within a minute: %w", err), logErr, errors.New(string(log)))
+		}
+	}
+}
