@@ -28,6 +28,7 @@ var (
 // (https://community.openai.com/t/1344040, https://community.openai.com/t/1377015), they count.
 var images = tiktoken.ByFamily[imageRule]{
 	"gpt-4-turbo":  tiles,
+	"gpt-4-vision": tiles,
 	"gpt-4o":       tiles,
 	"gpt-4o-mini":  {base: 2833, tile: 5667},
 	"chatgpt-4o":   tiles,
@@ -78,6 +79,6 @@ func patchCount(width, height float64) float64 {
 	}
 	scale := math.Sqrt(size * size * most / (width * height))
 	across, down := width*scale/size, height*scale/size
-	scale = min(math.Floor(across)/across, math.Floor(down)/down)
+	scale = min(max(1, math.Floor(across))/across, max(1, math.Floor(down))/down)
 	return min(most, math.Ceil(across*scale)*math.Ceil(down*scale))
 }

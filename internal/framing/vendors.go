@@ -47,9 +47,9 @@ var vendors = map[string]tiktoken.ByFamily[Factor]{
 		"claude-sonnet-5": claudeSonnet,
 	},
 	"google":   {"gemini-2.": gemini, "gemini-2.5": geminiThinks, "gemini-2.5-flash-lite": gemini},
-	"deepseek": {"deepseek-chat": deepSeek, "deepseek-v3": deepSeek, "deepseek-v3.": deepSeek},
+	"deepseek": {"deepseek-chat": deepSeek, "deepseek-v3": deepSeek, "deepseek-v3.": deepSeek, "deepseek-v4": deepSeek},
 	"mistral":  {"mistral": mistral, "ministral": mistral},
-	"meta":     {"llama-3.3": llama33, "llama3.3": llama33}, // the last is Ollama's spelling
+	"meta":     {"llama-3.3": llama33, "llama3.3": llama33, "llama3-3": llama33}, // the last two are those of Ollama and Bedrock
 }
 
 // Vendors are the names that [ModelOptions.Vendors] can have, in alphabetical order.

@@ -11,11 +11,12 @@ import "strings"
 type ByFamily[V any] map[string]V
 
 // Lookup returns the entry of the family that model belongs to; false if it belongs to none. The name may be in upper case,
-// come with the path of a router ("openai/gpt-4o", "azure/gpt-4o"), be that of a fine-tuned model
-// ("ft:gpt-4o-mini-2024-07-18:org::id") and have a tag ("gpt-4o:free").
+// come with the path of a router ("openai/gpt-4o", "azure/gpt-4o") or Amazon Bedrock's prefixes ("openai.gpt-oss-20b"), be
+// that of a fine-tuned model ("ft:gpt-4o-mini-2024-07-18:org::id") and have a tag ("gpt-4o:free").
 func (t ByFamily[V]) Lookup(model string) (V, bool) {
 	name := strings.ToLower(model[strings.LastIndexByte(model, '/')+1:])
 	name, _, _ = strings.Cut(strings.TrimPrefix(name, "ft:"), ":")
+	name = withoutPrefixes(name)
 	if v, ok := t[name]; ok {
 		return v, true
 	}
@@ -35,6 +36,19 @@ func (t ByFamily[V]) Lookup(model string) (V, bool) {
 	}
 	var none V
 	return none, false
+}
+
+// withoutPrefixes cuts off the words with a dot behind them that a name begins with.
+func withoutPrefixes(name string) string {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.' && i > 0:
+			return withoutPrefixes(name[i+1:])
+		case c < 'a' || c > 'z':
+			return name
+		}
+	}
+	return name
 }
 
 // encodings by family, from tiktoken's model.py where it names them. Newer names follow their family: on recorded usage

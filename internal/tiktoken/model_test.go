@@ -41,6 +41,7 @@ func TestForModel(t *testing.T) {
 		"codex-mini-latest":                     tiktoken.O200kBase,
 		"gpt-oss-120b":                          tiktoken.O200kHarmony,
 		"gpt-oss:20b":                           tiktoken.O200kHarmony,
+		"openai.gpt-oss-20b-1:0":                tiktoken.O200kHarmony,
 		"openai/gpt-oss-120b":                   tiktoken.O200kHarmony,
 		"text-davinci-edit-001":                 tiktoken.P50kEdit,
 		"code-davinci-edit-001":                 tiktoken.P50kEdit,
@@ -77,6 +78,7 @@ func TestForModelDoesNotGuess(t *testing.T) {
 		"", "/", "-", ".", "ft:", ":", "gpt", "gpt-", "gpt-4.2", "gpt-4.15", "gpt-45", "gpt-50", "gpt4o", "o", "o10", "o2-mini",
 		"my-gpt-4o", "prod-chat", "claude-opus-4-8", "anthropic/claude-sonnet-5", "gemini-2.5-pro", "llama-3.3-70b",
 		"mistral-large", "EleutherAI/gpt-j-6b", "gpt-neo", "text-embedding-4", "gpt-4o/other",
+		"openai.", "openai.gpt", ".gpt-4o", "a1.gpt-4o",
 	} {
 		_, ok := tiktoken.ForModel(model)
 		require.False(t, ok, model)

@@ -113,6 +113,9 @@ func evaluate(folder string, w io.Writer) ([]bar, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := evaluateVendors(all, w); err != nil {
+		return nil, err
+	}
 	return append(bars(inputs, outputs), streams), nil
 }
 

@@ -37,7 +37,9 @@ type record struct {
 
 	prompt, completion int64
 	billsCompletion    bool
-	onlyText           bool // the answer is text and nothing else
+	onlyText           bool   // the answer is text and nothing else
+	text               string // of the answer
+	hidden             bool   // the model thought
 
 	span ptrace.Span
 	// key is the same for the same request to the same model, content for requests with the same content.
@@ -145,7 +147,8 @@ func newRecord(id string, line gjson.Result) *record {
 	default:
 		answer = []message{textMessage("assistant", line.Get("response_text").Str)}
 	}
-	r.onlyText = line.Get("response_text").Str != "" && len(line.Get("tool_calls").Array()) == 0
+	r.text = line.Get("response_text").Str
+	r.onlyText = r.text != "" && len(line.Get("tool_calls").Array()) == 0
 	r.span = spanOf(r, request, answer)
 	return r
 }
@@ -206,6 +209,7 @@ func (r *record) contentOf(request gjson.Result) string {
 func (r *record) bill(usage gjson.Result) {
 	r.prompt = max(usage.Get("prompt_tokens").Int(), usage.Get("input_tokens").Int())
 	r.completion = max(usage.Get("completion_tokens").Int(), usage.Get("output_tokens").Int())
+	r.hidden = max(usage.Get("completion_tokens_details.reasoning_tokens").Int(), usage.Get("output_tokens_details.reasoning_tokens").Int()) > 0
 	r.billsCompletion = usage.Get("completion_tokens").Exists() || usage.Get("output_tokens").Exists()
 }
 
