@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.opentelemetry.io/collector/component"
@@ -32,8 +33,16 @@ type Config struct {
 	// FallbackEncoding is used, and the counts are marked as estimated, for models that are not known otherwise. If empty,
 	// nothing is counted for them.
 	FallbackEncoding tiktoken.Encoding `mapstructure:"fallback_encoding"`
-	// MaxContentBytes is the most text of one span that is counted, in bytes.
+	// Vendors other than OpenAI whose models are counted by a factor on OpenAI's tokens: of framing.Vendors. Such counts are
+	// marked as estimated. If empty, nothing is counted for them.
+	Vendors []string `mapstructure:"vendors"`
+	// LowerBounds asks for the count of what is visible, marked as partial, where the whole cannot be known, such as for the
+	// answer of a reasoning model. An answer that was cut off has it in any case.
+	LowerBounds bool `mapstructure:"lower_bounds"`
+	// MaxContentBytes is the most content of one span, as it is on the span, that is read and counted.
 	MaxContentBytes int `mapstructure:"max_content_bytes"`
+
+	Pricing PricingConfig `mapstructure:"pricing"`
 
 	_ struct{}
 }
@@ -48,11 +57,23 @@ type PersonaConfig struct {
 	_ struct{}
 }
 
+// PricingConfig is how the cost of a call is found.
+type PricingConfig struct {
+	// Enabled has the cost of every call written to its span.
+	Enabled bool `mapstructure:"enabled"`
+	// File has prices that come before the embedded ones, in JSON of genai-prices or LiteLLM. It is read again when it
+	// changes. If empty, there are only the embedded ones.
+	File string `mapstructure:"file"`
+
+	_ struct{}
+}
+
 func createDefaultConfig() component.Config {
 	return &Config{
 		Persona:         PersonaConfig{Attributes: slices.Clone(genai.DefaultPersonaAttributes), Default: "unknown"},
 		ZeroUsage:       genai.ZeroUsageMissing,
 		MaxContentBytes: 1 << 20,
+		Pricing:         PricingConfig{Enabled: true},
 	}
 }
 
@@ -78,11 +99,16 @@ func (c *Config) Validate() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
 		if _, ok := framing.ModelNamed(c.Models[name]); !ok {
-			errs = append(errs, fmt.Errorf("`models::%s` is %q; allowed are an OpenAI model, such as \"gpt-4o\", and %s", name, c.Models[name], encodings()))
+			errs = append(errs, fmt.Errorf("`models::%s` is %q; allowed are an OpenAI model, such as \"gpt-4o\", and %s", name, c.Models[name], quoted(tiktoken.Encodings())))
 		}
 	}
 	if c.FallbackEncoding != "" && !slices.Contains(tiktoken.Encodings(), c.FallbackEncoding) {
-		errs = append(errs, fmt.Errorf("`fallback_encoding` is %q; allowed are %s", c.FallbackEncoding, encodings()))
+		errs = append(errs, fmt.Errorf("`fallback_encoding` is %q; allowed are %s", c.FallbackEncoding, quoted(tiktoken.Encodings())))
+	}
+	for i, vendor := range c.Vendors {
+		if !slices.Contains(framing.Vendors(), vendor) {
+			errs = append(errs, fmt.Errorf("`vendors::%d` is %q; allowed are %s", i, vendor, quoted(framing.Vendors())))
+		}
 	}
 	if c.MaxContentBytes < 1 {
 		errs = append(errs, errors.New("`max_content_bytes` must be at least 1"))
@@ -90,11 +116,11 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// encodings lists the known encodings for an error message.
-func encodings() string {
-	var names []string
-	for _, encoding := range tiktoken.Encodings() {
-		names = append(names, fmt.Sprintf("%q", encoding))
+// quoted lists names for an error message.
+func quoted[S ~string](names []S) string {
+	list := make([]string, len(names))
+	for i, name := range names {
+		list[i] = strconv.Quote(string(name))
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(list, ", ")
 }

@@ -31,10 +31,13 @@ func TestConfig(t *testing.T) {
 			ZeroUsage:        genai.ZeroUsageReported,
 			Models:           map[string]string{"prod-chat": "gpt-4o-mini", "eu/gpt-4.1": "o200k_base"},
 			FallbackEncoding: tiktoken.Cl100kBase,
+			Vendors:          []string{"anthropic", "google"},
+			LowerBounds:      true,
 			MaxContentBytes:  65536,
+			Pricing:          PricingConfig{File: "prices.json"},
 		}},
 		"token/typo": {unmarshalErr: "unknown key `persona::attribute`, did you mean `attributes`? (allowed here: `attributes`, `default`)\n" +
-			"unknown key `zero_usag`, did you mean `zero_usage`? (allowed here: `fallback_encoding`, `max_content_bytes`, `models`, `persona`, `zero_usage`)"},
+			"unknown key `zero_usag`, did you mean `zero_usage`? (allowed here: `fallback_encoding`, `lower_bounds`, `max_content_bytes`, `models`, `persona`, `pricing`, `vendors`, `zero_usage`)"},
 		"token/wrong_type": {unmarshalErr: "'max_content_bytes'"},
 		"token/wrong_values": {validateErr: "`persona::attributes` must name at least one attribute, and none that is empty\n" +
 			"`persona::default` must not be empty: it names the persona of calls without one\n" +
@@ -42,6 +45,7 @@ func TestConfig(t *testing.T) {
 			"`models::dev-chat` is \"\"; allowed are an OpenAI model, such as \"gpt-4o\", and " + encodings + "\n" +
 			"`models::prod-chat` is \"claude-opus-4-8\"; allowed are an OpenAI model, such as \"gpt-4o\", and " + encodings + "\n" +
 			"`fallback_encoding` is \"o300k_base\"; allowed are " + encodings + "\n" +
+			"`vendors::1` is \"openai\"; allowed are \"anthropic\", \"deepseek\", \"google\", \"meta\", \"mistral\"\n" +
 			"`max_content_bytes` must be at least 1"},
 		"token/empty_attribute": {validateErr: "`persona::attributes` must name at least one attribute, and none that is empty"},
 	} {
@@ -85,5 +89,7 @@ func TestReadmeShowsEveryOptionWithItsDefault(t *testing.T) {
 	require.NoError(t, confmap.Validate(shown))
 	require.NotEmpty(t, shown.Models)
 	shown.Models = nil
+	require.Empty(t, shown.Vendors)
+	shown.Vendors = nil
 	require.Equal(t, createDefaultConfig(), shown)
 }

@@ -6,12 +6,12 @@ package tokenprocessor
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
@@ -29,7 +29,6 @@ type side struct {
 	name      string // in metrics
 	countKey  string // attribute of the count
 	sourceKey string // attribute of its source
-	reported  func(genai.Usage) genai.Optional[int64]
 	rule      func(framing.Call, framing.Counter) framing.Count
 }
 
@@ -38,17 +37,23 @@ var (
 		name:      "input",
 		countKey:  semconv.GenAIUsageInputTokens,
 		sourceKey: semconv.TokenInputSource,
-		reported:  func(u genai.Usage) genai.Optional[int64] { return u.Input },
 		rule:      framing.Input,
 	}
 	output = &side{
 		name:      "output",
 		countKey:  semconv.GenAIUsageOutputTokens,
 		sourceKey: semconv.TokenOutputSource,
-		reported:  func(u genai.Usage) genai.Optional[int64] { return u.Output },
 		rule:      framing.Output,
 	}
 )
+
+// of returns the count of the side.
+func (s *side) of(u *genai.Usage) *genai.Optional[int64] {
+	if s == input {
+		return &u.Input
+	}
+	return &u.Output
+}
 
 // billed has the sides that a call of each operation is billed by; other operations are not calls of a model.
 var billed = map[string][]*side{
@@ -62,8 +67,10 @@ var billed = map[string][]*side{
 type tokenProcessor struct {
 	reader         *genai.Reader
 	models         *framing.Models
+	prices         *prices // nil if costs are not written
 	defaultPersona string
 	maxContent     int
+	lowerBounds    bool
 	counter        func(tiktoken.Encoding) (framing.Counter, error)
 	logger         *zap.Logger
 	telemetry      *metadata.TelemetryBuilder
@@ -74,30 +81,56 @@ func newProcessor(set processor.Settings, c *Config) (*tokenProcessor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &tokenProcessor{
-		reader:         genai.NewReader(genai.Options{PersonaAttributes: c.Persona.Attributes, ZeroUsage: c.ZeroUsage}),
-		models:         framing.NewModels(framing.ModelOptions{Names: c.Models, Fallback: c.FallbackEncoding}),
+	p := &tokenProcessor{
+		reader: genai.NewReader(genai.Options{PersonaAttributes: c.Persona.Attributes, ZeroUsage: c.ZeroUsage}),
+		models: framing.NewModels(framing.ModelOptions{
+			Names: c.Models, Fallback: c.FallbackEncoding, Vendors: c.Vendors,
+		}),
 		defaultPersona: c.Persona.Default,
 		maxContent:     c.MaxContentBytes,
+		lowerBounds:    c.LowerBounds,
 		counter:        func(e tiktoken.Encoding) (framing.Counter, error) { return tiktoken.Get(e) },
 		logger:         set.Logger,
 		telemetry:      telemetry,
-	}, nil
+	}
+	if c.Pricing.Enabled {
+		if p.prices, err = newPrices(c, set.Logger, telemetry); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+func (p *tokenProcessor) start(ctx context.Context, _ component.Host) error {
+	if p.prices == nil {
+		return nil
+	}
+	return p.prices.start(ctx)
+}
+
+func (p *tokenProcessor) shutdown(context.Context) error {
+	if p.prices != nil {
+		p.prices.shutdown()
+	}
+	p.telemetry.Shutdown()
+	return nil
 }
 
 func (p *tokenProcessor) processTraces(ctx context.Context, traces ptrace.Traces) (ptrace.Traces, error) {
+	var done tally
 	for _, resource := range traces.ResourceSpans().All() {
 		for _, scope := range resource.ScopeSpans().All() {
 			for _, span := range scope.Spans().All() {
-				p.processSpan(ctx, resource.Resource(), scope.Scope(), span)
+				p.processSpan(ctx, resource.Resource(), scope.Scope(), span, &done)
 			}
 		}
 	}
+	done.record(ctx, p.telemetry)
 	return traces, nil
 }
 
 // processSpan never panics: one odd span must not cost the collector the rest of the batch.
-func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resource, scope pcommon.InstrumentationScope, span ptrace.Span) {
+func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resource, scope pcommon.InstrumentationScope, span ptrace.Span, done *tally) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			// The cause itself may quote content.
@@ -108,12 +141,13 @@ func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resou
 	if !ok || call.Aggregate || call.Operation == semconv.OperationFetchResponse {
 		return
 	}
-	counts, encoding, err := p.missing(&call)
+	counts, encoding, err := p.missing(&call, done)
 	if err != nil {
 		p.failed(ctx, span, zap.Error(err))
 		return
 	}
-	p.record(ctx, counts)
+	done.count(counts)
+	cost := p.cost(&call, span, counts, done)
 
 	// From here on the span changes, and what call refers to may no longer be there.
 	attributes := span.Attributes()
@@ -124,6 +158,10 @@ func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resou
 		attributes.PutStr(semconv.PersonaID, call.Persona)
 	}
 	fill(attributes, counts, encoding)
+	if cost.Source != "" {
+		attributes.PutDouble(semconv.TokenCostUSD, cost.USD)
+		attributes.PutStr(semconv.TokenCostSource, cost.Source)
+	}
 }
 
 // sideCount is a count that the span lacks.
@@ -133,10 +171,10 @@ type sideCount struct {
 }
 
 // missing returns the counts that the span lacks, with what can be known of each, and the encoding that they are in.
-func (p *tokenProcessor) missing(call *genai.Call) ([]sideCount, tiktoken.Encoding, error) {
+func (p *tokenProcessor) missing(call *genai.Call, done *tally) ([]sideCount, tiktoken.Encoding, error) {
 	var counts []sideCount
 	for _, s := range billed[call.Operation] {
-		if !s.reported(call.Usage).Set {
+		if !s.of(&call.Usage).Set {
 			counts = append(counts, sideCount{side: s})
 		}
 	}
@@ -153,49 +191,24 @@ func (p *tokenProcessor) missing(call *genai.Call) ([]sideCount, tiktoken.Encodi
 	if !ok {
 		return without(framing.ReasonUnknownModel)
 	}
-	messages := call.Messages()
-	if size(&messages) > p.maxContent {
+	size := call.ContentSize()
+	if size > p.maxContent {
 		return without(reasonTooLong)
 	}
 	counter, err := p.counter(model.Encoding)
 	if err != nil {
 		return nil, "", err
 	}
+	began := time.Now()
+	messages := call.Messages()
 	incomplete := *call // keeps the calls that lack nothing off the heap
-	framed := framing.Call{Model: model, Span: &incomplete, Messages: &messages}
+	framed := framing.Call{Model: model, Span: &incomplete, Messages: &messages, LowerBounds: p.lowerBounds}
 	for i := range counts {
 		counts[i].Count = counts[i].rule(framed, counter)
 	}
+	done.bytes += int64(size)
+	done.time += time.Since(began)
 	return counts, model.Encoding, nil
-}
-
-func (p *tokenProcessor) record(ctx context.Context, counts []sideCount) {
-	for _, c := range counts {
-		if c.Known() {
-			p.telemetry.TokenCountsFilled.Add(ctx, 1, metric.WithAttributes(
-				attribute.String("side", c.name), attribute.String("source", c.Source)))
-		} else {
-			p.telemetry.TokenCountsMissing.Add(ctx, 1, metric.WithAttributes(
-				attribute.String("side", c.name), attribute.String("reason", string(c.Reason))))
-		}
-	}
-}
-
-// size is the number of bytes of text in messages.
-func size(messages *genai.Messages) int {
-	total := 0
-	add := func(parts []genai.Part) {
-		for i := range parts {
-			total += len(parts[i].Text)
-		}
-	}
-	add(messages.System)
-	for _, list := range [][]genai.Message{messages.Input, messages.Output} {
-		for i := range list {
-			add(list[i].Parts)
-		}
-	}
-	return total
 }
 
 // fill writes the counts that are known.

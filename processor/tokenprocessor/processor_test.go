@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.opentelemetry.io/otel/attribute"
@@ -36,17 +37,22 @@ var update = flag.Bool("update", false, "write what the processor makes of the i
 // The names of the spans in testdata say what happens to them.
 func TestSpans(t *testing.T) {
 	for name, configure := range map[string]func(*Config){
-		"default":        func(*Config) {},
+		"default": func(*Config) {},
+		"cost": func(c *Config) {
+			c.Pricing = PricingConfig{Enabled: true, File: filepath.Join("testdata", "cost", "prices.json")}
+			c.Models = map[string]string{"prod-chat": "gpt-4o-mini"}
+		},
 		"zeros_reported": func(c *Config) { c.ZeroUsage = genai.ZeroUsageReported },
 		"models": func(c *Config) {
 			c.Models = map[string]string{"prod-chat": "gpt-4o", "legacy-chat": "cl100k_base", "gpt-4": "gpt-5-mini"}
 		},
 		"fallback": func(c *Config) { c.FallbackEncoding = tiktoken.O200kBase },
 		"persona":  func(c *Config) { c.Persona = PersonaConfig{Attributes: []string{"bot"}, Default: "nobody"} },
-		"too_long": func(c *Config) { c.MaxContentBytes = len("What is 2+2?2 + 2 = 4") - 1 },
+		"too_long": func(c *Config) { c.MaxContentBytes = 160 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := createDefaultConfig().(*Config)
+			config.Pricing.Enabled = false
 			configure(config)
 			require.NoError(t, config.Validate())
 			got := process(t, config, readTraces(t, name, "input.yaml"))
@@ -106,7 +112,9 @@ func TestBugCostsNoSpan(t *testing.T) {
 			core, logs := observer.New(zap.DebugLevel)
 			set := metadatatest.NewSettings(telemetry)
 			set.Logger = zap.New(core)
-			p, err := newProcessor(set, createDefaultConfig().(*Config))
+			config := createDefaultConfig().(*Config)
+			config.Pricing.Enabled = false
+			p, err := newProcessor(set, config)
 			require.NoError(t, err)
 			p.counter = counter
 
@@ -171,33 +179,49 @@ func FuzzProcessor(f *testing.F) {
 	})
 }
 
+func TestContentIsCountedUpToTheLimit(t *testing.T) {
+	traces := readTraces(t, "too_long", "input.yaml")
+	config := createDefaultConfig().(*Config)
+	config.MaxContentBytes = len(messages("user", "What is 2+2?")) + len(`[{"role":"assistant","parts":[{"type":"text","content":"2 + 2 = 4"}],"finish_reason":"stop"}]`)
+	got := process(t, config, traces).ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+	_, counted := got.Attributes().Get(semconv.TokenInputSource)
+	require.True(t, counted)
+}
+
 func BenchmarkProcessor(b *testing.B) {
-	p, err := newProcessor(processortest.NewNopSettings(NewFactory().Type()), createDefaultConfig().(*Config))
-	require.NoError(b, err)
 	for _, benchmark := range []struct {
-		name string
-		span ptrace.Span
+		name    string
+		span    ptrace.Span
+		pricing bool
+		content int // bytes that are counted
 	}{
-		{"reported", reported(chat(prose(2<<10), prose(2<<10)))},
-		{"filled/1KB", chat(prose(512), prose(512))},
-		{"filled/4KB", chat(prose(2<<10), prose(2<<10))},
-		{"filled/64KB", chat(prose(32<<10), prose(32<<10))},
+		{"with counts, not priced", reported(chat(prose(2<<10), prose(2<<10))), false, 0},
+		{"with counts, priced", reported(chat(prose(2<<10), prose(2<<10))), true, 0},
+		{"1 KB counted and priced", chat(prose(512), prose(512)), true, 1 << 10},
+		{"4 KB counted and priced", chat(prose(2<<10), prose(2<<10)), true, 4 << 10},
+		{"64 KB counted and priced", chat(prose(32<<10), prose(32<<10)), true, 64 << 10},
 	} {
 		b.Run(benchmark.name, func(b *testing.B) {
-			traces := ptrace.NewTraces()
-			span := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
-			benchmark.span.CopyTo(span)
+			config := createDefaultConfig().(*Config)
+			config.Pricing.Enabled = benchmark.pricing
+			p, err := newProcessor(processortest.NewNopSettings(NewFactory().Type()), config)
+			require.NoError(b, err)
+			traces := batch(benchmark.span)
+			span := traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
 			span.Attributes().PutStr(semconv.PersonaID, "tech_educator")
+			before := span.Attributes().Len()
+			b.SetBytes(int64(benchmark.content))
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := p.processTraces(b.Context(), traces); err != nil {
 					b.Fatal(err)
 				}
-				if _, filled := span.Attributes().Get(semconv.TokenInputSource); filled {
-					span.Attributes().Remove(semconv.GenAIUsageInputTokens)
-					span.Attributes().Remove(semconv.GenAIUsageOutputTokens)
+				if span.Attributes().Len() > before { // what was written stands behind what was there
+					i := 0
+					span.Attributes().RemoveIf(func(string, pcommon.Value) bool { i++; return i > before })
 				}
 			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "spans/s")
 		})
 	}
 }

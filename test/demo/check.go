@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,6 +58,7 @@ func check(ctx context.Context, out io.Writer, o outcome) error {
 		{"each run is in the experiment {persona}_{UTC date of its start}", checkExperiment},
 		{"each run has the params persona_id, model, prompt, response (no response on the failed call)", checkParams},
 		{"each run has the metrics prompt_tokens, completion_tokens, total_tokens (none on the failed call), latency_ms", checkMetrics},
+		{"each run has the metric cost_usd, its tokens at OpenAI's prices (none on the failed call)", checkCost},
 		{"a count that the API did not report has another token_source, and is right", checkTokenSource},
 		{"the failed call is a FAILED run, the others are FINISHED", checkStatus},
 	} {
@@ -186,6 +188,31 @@ func checkMetrics(w written) error {
 		if err := equal("metric "+m.key, got, m.want); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// prices of OpenAI, in dollars per million tokens.
+var prices = map[string]struct{ input, output float64 }{
+	"gpt-4o":      {2.50, 10},
+	"gpt-4o-mini": {0.15, 0.60},
+}
+
+func checkCost(w written) error {
+	got, ok := w.run.Metrics["cost_usd"]
+	if ok == w.failed {
+		return fmt.Errorf("metric cost_usd is %v, and it is %t that the call failed", got, w.failed)
+	}
+	if w.failed {
+		return nil
+	}
+	price, ok := prices[w.model]
+	if !ok {
+		return fmt.Errorf("no price of %s is known here", w.model)
+	}
+	want := (float64(w.billed.Usage.PromptTokens)*price.input + float64(w.billed.Usage.CompletionTokens)*price.output) / 1e6
+	if math.Abs(got-want) > 1e-12 {
+		return fmt.Errorf("metric cost_usd is %v, wanted %v", got, want)
 	}
 	return nil
 }

@@ -32,14 +32,14 @@ func TestTableFitsInto120Columns(t *testing.T) {
 		{
 			Name: "gpt-4o-mini · Write a thread about growing an audience.", Experiment: "viral_content_creator_2026-11-23",
 			Status: "FINISHED", Start: start, Params: map[string]string{"model": "gpt-4o-mini"},
-			Metrics: map[string]float64{"prompt_tokens": 123456, "completion_tokens": 49, "total_tokens": 123505, "latency_ms": 12345.6},
+			Metrics: map[string]float64{"prompt_tokens": 123456, "completion_tokens": 49, "cost_usd": 0.01854780, "latency_ms": 12345.6},
 			Tags:    map[string]string{"token_source": "estimated"},
 		},
 	}))
 	require.Equal(t, `
-EXPERIMENT                        RUN                   MODEL        PROMPT  COMPL.  TOTAL   LATENCY  TOKENS     STATUS
-                                                                     tokens  tokens               ms  are
-support_agent_2026-11-23          Where is my refund?   gpt-4o            -       -      -         3  -          FAILED
-viral_content_creator_2026-11-23  Write a thread abou…  gpt-4o-mini  123456      49  123505    12346  estimated  FINISHED
+EXPERIMENT                        RUN                   MODEL        PROMPT  COMPL.    COST  LATENCY  TOKENS     STATUS
+                                                                     tokens  tokens  US ct.       ms  are
+support_agent_2026-11-23          Where is my refund?   gpt-4o            -       -       -        3  -          FAILED
+viral_content_creator_2026-11-23  Write a thread abou…  gpt-4o-mini  123456      49  1.8548    12346  estimated  FINISHED
 `, "\n"+table.String())
 }

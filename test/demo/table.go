@@ -27,13 +27,13 @@ func printRuns(out io.Writer, runs []testbed.Run) error {
 	var aligned bytes.Buffer
 	table := tabwriter.NewWriter(&aligned, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { fmt.Fprintln(table, strings.Join(cells, "\t")) }
-	row("EXPERIMENT", "RUN", "MODEL", "PROMPT", "COMPL.", "TOTAL", "LATENCY", "TOKENS", "STATUS")
-	row("", "", "", "tokens", "tokens", "", "     ms", "are", "")
+	row("EXPERIMENT", "RUN", "MODEL", "PROMPT", "COMPL.", "  COST", "LATENCY", "TOKENS", "STATUS")
+	row("", "", "", "tokens", "tokens", "US ct.", "     ms", "are", "")
 	for _, run := range runs {
 		model := run.Params["model"]
 		row(run.Experiment, short(strings.TrimPrefix(run.Name, model+" · ")), model,
-			number(run, "prompt_tokens", 6), number(run, "completion_tokens", 6), number(run, "total_tokens", 5),
-			number(run, "latency_ms", 7), cmp.Or(run.Tags["token_source"], "-"), run.Status)
+			number(run, "prompt_tokens", 1, 0, 6), number(run, "completion_tokens", 1, 0, 6), number(run, "cost_usd", 100, 4, 6),
+			number(run, "latency_ms", 1, 0, 7), cmp.Or(run.Tags["token_source"], "-"), run.Status)
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -46,11 +46,11 @@ func printRuns(out io.Writer, runs []testbed.Run) error {
 	return nil
 }
 
-// number is a metric without decimals, or a dash where the run has none, at the right of its column.
-func number(run testbed.Run, metric string, width int) string {
+// number is a metric times scale with so many decimals, or a dash where the run has none, at the right of its column.
+func number(run testbed.Run, metric string, scale float64, decimals, width int) string {
 	text := "-"
 	if value, ok := run.Metrics[metric]; ok {
-		text = strconv.FormatFloat(value, 'f', 0, 64)
+		text = strconv.FormatFloat(value*scale, 'f', decimals, 64)
 	}
 	return fmt.Sprintf("%*s", width, text)
 }

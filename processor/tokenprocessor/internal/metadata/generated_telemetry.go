@@ -3,10 +3,12 @@
 package metadata
 
 import (
+	"context"
 	"errors"
 	"sync"
 
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/metric/embedded"
 	"go.opentelemetry.io/otel/trace"
 
 	"go.opentelemetry.io/collector/component"
@@ -23,12 +25,18 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter              metric.Meter
-	mu                 sync.Mutex
-	registrations      []metric.Registration
-	TokenCountsFilled  metric.Int64Counter
-	TokenCountsMissing metric.Int64Counter
-	TokenSpansFailed   metric.Int64Counter
+	meter               metric.Meter
+	mu                  sync.Mutex
+	registrations       []metric.Registration
+	TokenContentCounted metric.Int64Counter
+	TokenCountingTime   metric.Float64Counter
+	TokenCountsFilled   metric.Int64Counter
+	TokenCountsMissing  metric.Int64Counter
+	TokenPriceFileLoads metric.Int64Counter
+	TokenPriceTableAge  metric.Int64ObservableGauge
+	TokenSpansFailed    metric.Int64Counter
+	TokenSpansPriced    metric.Int64Counter
+	TokenSpansUnpriced  metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -40,6 +48,31 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterTokenPriceTableAgeCallback sets callback for observable TokenPriceTableAge metric.
+func (builder *TelemetryBuilder) RegisterTokenPriceTableAgeCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.TokenPriceTableAge, obs: o})
+		return nil
+	}, builder.TokenPriceTableAge)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+type observerInt64 struct {
+	embedded.Int64Observer
+	inst metric.Int64Observable
+	obs  metric.Observer
+}
+
+func (oi *observerInt64) Observe(value int64, opts ...metric.ObserveOption) {
+	oi.obs.ObserveInt64(oi.inst, value, opts...)
 }
 
 // Shutdown unregister all registered callbacks for async instruments.
@@ -60,6 +93,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.TokenContentCounted, err = builder.meter.Int64Counter(
+		"otelcol_token_content_counted",
+		metric.WithDescription("Content of the spans whose tokens were counted. [Alpha]"),
+		metric.WithUnit("By"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenCountingTime, err = builder.meter.Float64Counter(
+		"otelcol_token_counting_time",
+		metric.WithDescription("Time spent on reading content and counting its tokens. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TokenCountsFilled, err = builder.meter.Int64Counter(
 		"otelcol_token_counts_filled",
 		metric.WithDescription("Token counts that spans lacked and that the processor filled in. [Alpha]"),
@@ -72,9 +117,33 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{count}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.TokenPriceFileLoads, err = builder.meter.Int64Counter(
+		"otelcol_token_price_file_loads",
+		metric.WithDescription("Times that the price file was read, at the start and after each change. [Alpha]"),
+		metric.WithUnit("{load}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenPriceTableAge, err = builder.meter.Int64ObservableGauge(
+		"otelcol_token_price_table_age",
+		metric.WithDescription("How old the prices are. [Alpha]"),
+		metric.WithUnit("s"),
+	)
+	errs = errors.Join(errs, err)
 	builder.TokenSpansFailed, err = builder.meter.Int64Counter(
 		"otelcol_token_spans_failed",
 		metric.WithDescription("Spans passed on as they came because of a bug in the processor. Each is logged. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenSpansPriced, err = builder.meter.Int64Counter(
+		"otelcol_token_spans_priced",
+		metric.WithDescription("Spans on which the processor wrote what the call cost. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.TokenSpansUnpriced, err = builder.meter.Int64Counter(
+		"otelcol_token_spans_unpriced",
+		metric.WithDescription("Spans of calls whose cost is not known. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
