@@ -6,6 +6,7 @@ package e2e
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,12 +26,16 @@ func shippedConfig(t *testing.T, name string) string {
 	return filepath.Join(root, "deploy", "collector", name)
 }
 
-// startCollector starts the built collector with a shipped config. It tries again sooner than that says, because a test
+// startCollector starts the built collector with a shipped config, or with several, separated by spaces. It tries again sooner than that says, because a test
 // waits for it.
 func startCollector(t *testing.T, config, mlflow string, env ...string) *testbed.Collector {
 	t.Helper()
+	var configs []string
+	for name := range strings.FieldsSeq(config) {
+		configs = append(configs, shippedConfig(t, name))
+	}
 	collector, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
-		Configs: []string{shippedConfig(t, config)},
+		Configs: configs,
 		Set:     []string{"exporters.mlflow.retry_on_failure={initial_interval: 200ms, max_interval: 1s}"},
 		Env:     append(env, "MLFLOW_TRACKING_URI="+mlflow),
 		Dir:     t.TempDir(),
