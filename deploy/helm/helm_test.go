@@ -119,15 +119,11 @@ func withoutShippedFiles(t *testing.T, rendered string) string {
 	t.Helper()
 	for path, content := range shippedFiles(t) {
 		for _, indent := range []string{"  ", "    "} {
-			rendered = strings.ReplaceAll(rendered, indented(content, indent), indent+"…"+path+"…\n")
+			indented := indent + strings.ReplaceAll(strings.TrimSuffix(content, "\n"), "\n", "\n"+indent)
+			rendered = strings.ReplaceAll(rendered, indented, indent+"…"+path+"…")
 		}
 	}
 	return checksum.ReplaceAllLiteralString(rendered, "checksum/config: …")
-}
-
-// indented is a text as the template function indent makes it.
-func indented(text, indent string) string {
-	return indent + strings.ReplaceAll(text, "\n", "\n"+indent) + "\n"
 }
 
 // shippedFiles are the files that the chart takes from elsewhere, by path in the chart.

@@ -131,6 +131,7 @@ type (
 			NamespaceSelector struct {
 				MatchNames []string `yaml:"matchNames"`
 			} `yaml:"namespaceSelector"`
+			JobLabel  string   `yaml:"jobLabel"`
 			Selector  selector `yaml:"selector"`
 			Endpoints []struct {
 				Port string `yaml:"port"`

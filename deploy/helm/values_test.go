@@ -34,6 +34,22 @@ var impossible = []struct {
 		says: "set the one that your MLflow asks for",
 	},
 	{
+		name: "a database without an address", set: "mlflowExporter.store.type=postgres,networkPolicy.enabled=false," + highlyAvailable,
+		says: "needs mlflowExporter.store.dsnSecret",
+	},
+	{
+		name: "a database that is not MLflow's", set: "mlflowExporter.store.type=postgres,mlflowExporter.store.dsnSecret=s,networkPolicy.enabled=false",
+		says: "set mlflow.profile=ha, or mlflowExporter.store.type=rest",
+	},
+	{
+		name: "a database that the collector does not reach", set: "mlflowExporter.store.type=postgres,mlflowExporter.store.dsnSecret=s," + highlyAvailable,
+		says: "name it in networkPolicy.collectorEgress",
+	},
+	{
+		name: "a database that is not written to", set: "mlflowExporter.store.dsnSecret=s",
+		says: "mlflowExporter.store.dsnSecret is not used by mlflowExporter.store.type=rest",
+	},
+	{
 		name: "a queue larger than its volume", set: "collector.queue.size=2Gi",
 		says: "collector.queue.volume.size=2Gi is too small for collector.queue.size=2Gi: make it at least twice as large",
 	},

@@ -166,6 +166,49 @@ func checkServiceMonitors(t *testing.T, r release) {
 	}
 }
 
+// The rules and dashboards name jobs, which are labels of Services.
+func TestRulesAndDashboardsNameTheJobsThatThereAre(t *testing.T) {
+	rendered, err := render(t, "--values", valueFiles(t)["monitoring"])
+	require.NoError(t, err, rendered)
+	r := parse(t, rendered)
+	scraped := map[string]bool{}
+	for _, m := range r.serviceMonitors {
+		for _, s := range r.services {
+			if m.Spec.Selector.MatchLabels.matches(s.Metadata.Labels) {
+				scraped[s.Metadata.Labels[m.Spec.JobLabel]] = true
+			}
+		}
+	}
+	named := map[string]bool{}
+	for _, content := range shippedFiles(t) {
+		for _, match := range job.FindAllStringSubmatch(content, -1) {
+			named[match[1]] = true
+		}
+	}
+	require.Equal(t, scraped, named)
+}
+
+// job finds the jobs that PromQL names, in YAML and in JSON.
+var job = regexp.MustCompile(`job=\\?"([^"\\]+)`)
+
+// Budgets in values become the series that the shipped rules and dashboards read.
+func TestBudgetsAreTheSeriesThatTheRulesRead(t *testing.T) {
+	var shipped struct {
+		Groups []struct {
+			Rules []struct {
+				Record string            `yaml:"record"`
+				Labels map[string]string `yaml:"labels"`
+			} `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	readYAML(t, "../prometheus/budgets.rules.yaml", &shipped)
+	record := shipped.Groups[0].Rules[0].Record
+	require.Contains(t, shipped.Groups[0].Rules[0].Labels, "persona_id")
+	rendered, err := render(t, "--set", "prometheusRule.enabled=true,prometheusRule.budgets.tech_educator=200")
+	require.NoError(t, err, rendered)
+	require.Contains(t, rendered, "- record: "+record+"\n          expr: vector(200)\n          labels:\n            persona_id: \"tech_educator\"\n")
+}
+
 func checkDisruptionBudgets(t *testing.T, r release) {
 	t.Helper()
 	budgets := map[string]bool{}
@@ -301,7 +344,7 @@ func checkCollectorConfig(t *testing.T, r release) {
 	env := testbed.CleanEnv()
 	for _, e := range c.Env {
 		if e.ValueFrom != nil {
-			e.Value = "secret"
+			e.Value = "postgresql://secret@db:5432/mlflow" // the only one whose form matters
 		}
 		env = append(env, e.Name+"="+e.Value)
 	}
@@ -334,6 +377,7 @@ func checkCollectorConfig(t *testing.T, r release) {
 		Exporters struct {
 			MLflow struct {
 				Dedupe       string
+				Store        struct{ Type string }
 				SendingQueue struct {
 					Storage *string
 				} `yaml:"sending_queue"`
@@ -351,7 +395,9 @@ func checkCollectorConfig(t *testing.T, r release) {
 		require.Equal(t, c.VolumeMounts[1].MountPath, config.Extensions.Storage.Directory)
 	}
 	several := w.Spec.Replicas == nil || *w.Spec.Replicas > 1
-	require.Equal(t, several, config.Exporters.MLflow.Dedupe == "always")
+	if config.Exporters.MLflow.Store.Type == "rest" {
+		require.Equal(t, several, config.Exporters.MLflow.Dedupe == "always")
+	}
 }
 
 // listening finds the ports in a config that are open to other pods.
