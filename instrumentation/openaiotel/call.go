@@ -115,7 +115,7 @@ func (in *instrumentation) startSpan(req *http.Request, body *requestBody, e *en
 		ctx:             ctx,
 		started:         started,
 		model:           r.model,
-		provider:        cmp.Or(in.provider, providerOf(req.URL.Hostname())),
+		provider:        cmp.Or(in.provider, providerOf(req.URL)),
 		server:          req.URL,
 		choices:         r.choices,
 		stream:          r.stream,

@@ -6,6 +6,7 @@ package openaiotel
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -99,12 +100,14 @@ func (e *endpoint) messages(content gjson.Result) []message {
 
 var azureHosts = []string{".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com"}
 
-func providerOf(host string) string {
-	host = strings.ToLower(host)
-	for _, suffix := range azureHosts {
-		if strings.HasSuffix(host, suffix) {
-			return semconv.ProviderAzureOpenAI
-		}
+// azureDeployments begins the paths that only Azure OpenAI has, also behind a gateway with a host of its own.
+const azureDeployments = "/openai/deployments/"
+
+func providerOf(u *url.URL) string {
+	host := strings.ToLower(u.Hostname())
+	isAzure := func(suffix string) bool { return strings.HasSuffix(host, suffix) }
+	if slices.ContainsFunc(azureHosts, isAzure) || strings.Contains(u.Path, azureDeployments) {
+		return semconv.ProviderAzureOpenAI
 	}
 	return semconv.ProviderOpenAI
 }

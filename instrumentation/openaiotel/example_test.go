@@ -9,16 +9,21 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/openaitest"
 )
 
 func ExampleMiddleware() {
@@ -65,70 +70,151 @@ func ExampleNewTransport() {
 }
 
 func ExampleWithPersona() {
-	server, provider, spans := exampleEnvironment()
-	defer server.Close()
-
-	client := openai.NewClient(
-		option.WithAPIKey("sk-…"),
-		option.WithBaseURL(server.URL),
-		option.WithMiddleware(openaiotel.Middleware(openaiotel.WithTracerProvider(provider))),
-	)
 	ctx := openaiotel.WithPersona(context.Background(), "tech_educator")
-	_, err := client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{Model: openai.ChatModelGPT5_4Mini})
-	if err != nil {
+	fmt.Println(ask(ctx)["persona.id"]) // ask makes a call and returns the attributes of its span
+	// Output:
+	// tech_educator
+}
+
+func ExampleWithConversation() {
+	ctx := openaiotel.WithConversation(context.Background(), "thread-7")
+	fmt.Println(ask(ctx)["gen_ai.conversation.id"])
+	// Output:
+	// thread-7
+}
+
+func ExampleWithUser() {
+	ctx := openaiotel.WithUser(context.Background(), "u-42")
+	fmt.Println(ask(ctx)["user.id"])
+	// Output:
+	// u-42
+}
+
+func ExampleWithPrompt() {
+	ctx := openaiotel.WithPrompt(context.Background(), "explain", "3", map[string]string{"topic": "sums"})
+	attributes := ask(ctx, openaiotel.WithContent(openaiotel.ContentSpan))
+	fmt.Println(attributes["gen_ai.prompt.name"], attributes["gen_ai.prompt.version"], attributes["gen_ai.prompt.variable.topic"])
+	// Output:
+	// explain 3 sums
+}
+
+func ExampleWithAttributes() {
+	ctx := openaiotel.WithAttributes(context.Background(), attribute.String("team", "search"))
+	fmt.Println(ask(ctx)["team"])
+	// Output:
+	// search
+}
+
+func ExampleWithTracerProvider() {
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	ask(context.Background(), openaiotel.WithTracerProvider(provider))
+	fmt.Println(spans.Ended()[0].Name())
+	// Output:
+	// chat gpt-5.4-mini
+}
+
+func ExampleWithMeterProvider() {
+	reader := sdkmetric.NewManualReader()
+	ask(context.Background(), openaiotel.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))))
+	var collected metricdata.ResourceMetrics
+	if err := reader.Collect(context.Background(), &collected); err != nil {
 		fmt.Println(err)
 		return
 	}
-	printAttribute(spans, "persona.id")
+	for _, m := range collected.ScopeMetrics[0].Metrics {
+		fmt.Println(m.Name)
+	}
+	// Unordered output:
+	// gen_ai.client.operation.duration
+	// gen_ai.client.token.usage
+}
+
+func ExampleWithLoggerProvider() {
+	var events logs // a LoggerProvider, as of go.opentelemetry.io/otel/sdk/log
+	ask(context.Background(), openaiotel.WithContent(openaiotel.ContentEvent), openaiotel.WithLoggerProvider(&events))
+	fmt.Println(events.records[0].EventName())
 	// Output:
-	// persona.id: tech_educator
+	// gen_ai.client.inference.operation.details
 }
 
 func ExampleWithContent() {
-	server, provider, spans := exampleEnvironment()
-	defer server.Close()
-
-	client := openai.NewClient(
-		option.WithAPIKey("sk-…"),
-		option.WithBaseURL(server.URL),
-		option.WithMiddleware(openaiotel.Middleware(
-			openaiotel.WithTracerProvider(provider),
-			openaiotel.WithContent(openaiotel.ContentSpan),
-		)),
-	)
-	_, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{
-		Model:    openai.ChatModelGPT5_4Mini,
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 2+2?")},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	printAttribute(spans, "gen_ai.input.messages")
+	fmt.Println(ask(context.Background(), openaiotel.WithContent(openaiotel.ContentSpan))["gen_ai.input.messages"])
 	// Output:
-	// gen_ai.input.messages: [{"role":"user","parts":[{"type":"text","content":"What is 2+2?"}]}]
+	// [{"role":"user","parts":[{"type":"text","content":"What is 2+2?"}]}]
+}
+
+func ExampleWithRedactor() {
+	digits := regexp.MustCompile(`[0-9]`)
+	fmt.Println(ask(context.Background(),
+		openaiotel.WithContent(openaiotel.ContentSpan),
+		openaiotel.WithRedactor(func(text string) string { return digits.ReplaceAllString(text, "#") }),
+	)["gen_ai.input.messages"])
+	// Output:
+	// [{"role":"user","parts":[{"type":"text","content":"What is #+#?"}]}]
+}
+
+func ExampleWithMaxContentBytes() {
+	const perMessage, perAttribute = 7, 10_000
+	fmt.Println(ask(context.Background(),
+		openaiotel.WithContent(openaiotel.ContentSpan),
+		openaiotel.WithMaxContentBytes(perMessage, perAttribute),
+	)["gen_ai.input.messages"])
+	// Output:
+	// [{"role":"user","parts":[{"type":"text","content":"What is…[5 bytes cut]…"}]}]
 }
 
 func ExampleWithProvider() {
-	server, provider, spans := exampleEnvironment()
-	defer server.Close()
+	fmt.Println(ask(context.Background(), openaiotel.WithProvider("deepseek"))["gen_ai.provider.name"])
+	// Output:
+	// deepseek
+}
 
-	client := openai.NewClient(
-		option.WithAPIKey("sk-…"),
-		option.WithBaseURL(server.URL),
-		option.WithMiddleware(openaiotel.Middleware(
-			openaiotel.WithTracerProvider(provider),
-			openaiotel.WithProvider("deepseek"),
-		)),
-	)
-	_, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{Model: "deepseek-chat"})
+func ExampleWithStreamUsage() {
+	server := openaitest.NewServer() // in place of the OpenAI API
+	defer server.Close()
+	spans := tracetest.NewSpanRecorder()
+	client := openai.NewClient(option.WithAPIKey("sk-…"), option.WithBaseURL(server.BaseURL()), option.WithMiddleware(openaiotel.Middleware(
+		openaiotel.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))),
+		openaiotel.WithStreamUsage(),
+	)))
+	stream := client.Chat.Completions.NewStreaming(context.Background(), openai.ChatCompletionNewParams{
+		Model: "gpt-4o", Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 2+2?")},
+	})
+	for stream.Next() {
+		if len(stream.Current().Choices) == 0 {
+			fmt.Println("the application does not see the chunk that it did not ask for")
+		}
+	}
+	printSpans(spans)
+	// Output:
+	// chat gpt-4o: 14 tokens in, 24 out
+}
+
+func ExampleWithBaggage() {
+	// What otelhttp, or the headers of a queue's message, brought along:
+	ctx := propagation.Baggage{}.Extract(context.Background(), propagation.MapCarrier{"baggage": "persona.id=tech_educator"})
+	fmt.Println(ask(ctx, openaiotel.WithBaggage())["persona.id"])
+	// Output:
+	// tech_educator
+}
+
+func ExampleWithPropagators() {
+	gateway := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		fmt.Println(r.Header.Get("Traceparent") != "")
+	}))
+	defer gateway.Close()
+	client := &http.Client{Transport: openaiotel.NewTransport(nil,
+		openaiotel.WithTracerProvider(sdktrace.NewTracerProvider()), openaiotel.WithPropagators(propagation.TraceContext{}))}
+	defer client.CloseIdleConnections()
+	res, err := client.Post(gateway.URL+"/v1/responses", "application/json", strings.NewReader(`{}`))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	printAttribute(spans, "gen_ai.provider.name")
+	_ = res.Body.Close()
 	// Output:
-	// gen_ai.provider.name: deepseek
+	// true
 }
 
 func ExampleDo() {
@@ -206,6 +292,28 @@ func ExampleContextWithBaggage() {
 	fmt.Println(headers.Get("Baggage"))
 	// Output:
 	// persona.id=tech_educator
+}
+
+// ask makes a call with the options and returns the attributes of its span.
+func ask(ctx context.Context, opts ...openaiotel.Option) map[string]string {
+	server, provider, spans := exampleEnvironment()
+	defer server.Close()
+	client := openai.NewClient(option.WithAPIKey("sk-…"), option.WithBaseURL(server.URL), option.WithMiddleware(
+		openaiotel.Middleware(append([]openaiotel.Option{openaiotel.WithTracerProvider(provider)}, opts...)...)))
+	_, err := client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
+		Model:    openai.ChatModelGPT5_4Mini,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage("What is 2+2?")},
+	})
+	if err != nil {
+		fmt.Println(err)
+	}
+	values := make(map[string]string)
+	for _, s := range spans.Ended() {
+		for _, a := range s.Attributes() {
+			values[string(a.Key)] = a.Value.String()
+		}
+	}
+	return values
 }
 
 // exampleEnvironment stands in for OpenAI and for the tracing pipeline of an application.

@@ -15,7 +15,8 @@ import (
 // Middleware returns a function for option.WithMiddleware of openai-go; it fits v1, v2 and v3. Give it as the last
 // middleware, so that the span shows the request as it is sent. The SDK calls it once per attempt.
 //
-// The function returns exactly what the next one returns, see [WithStreamUsage] for the exception. What goes wrong inside is reported through otel.Handle.
+// The function returns exactly what the next one returns; [WithStreamUsage] is the exception. What goes wrong inside is reported
+// through otel.Handle.
 //
 // For clients other than openai-go use [NewTransport]. Where a client has both, the outer one makes the span.
 func Middleware(opts ...Option) func(*http.Request, func(*http.Request) (*http.Response, error)) (*http.Response, error) {
@@ -25,7 +26,8 @@ func Middleware(opts ...Option) func(*http.Request, func(*http.Request) (*http.R
 // NewTransport returns an http.RoundTripper that sends requests with base and makes a span for each OpenAI call. A nil base
 // means http.DefaultTransport.
 //
-// RoundTrip returns exactly what base returns, see [WithStreamUsage] for the exception. What goes wrong inside is reported through otel.Handle.
+// RoundTrip returns exactly what base returns; [WithStreamUsage] is the exception. What goes wrong inside is reported through
+// otel.Handle.
 //
 // For openai-go prefer [Middleware], which needs no http.Client of its own.
 func NewTransport(base http.RoundTripper, opts ...Option) http.RoundTripper {

@@ -36,7 +36,7 @@ const (
 func (m ContentMode) spans() bool  { return m == ContentSpan || m == ContentSpanAndEvent }
 func (m ContentMode) events() bool { return m == ContentEvent || m == ContentSpanAndEvent }
 
-// Option configures [Middleware] and [NewTransport].
+// Option configures [Middleware], [NewTransport], [Tool], [RecordCall] and [RecordBatch].
 type Option interface {
 	apply(*config)
 }
@@ -142,7 +142,8 @@ func WithStreamUsage() Option {
 }
 
 // WithProvider sets gen_ai.provider.name, for hosts that speak the OpenAI API for another vendor ("deepseek", "groq").
-// Without it, or with "", it is azure.ai.openai for the hosts of Azure OpenAI and openai for all others.
+// Without it, or with "", it is azure.ai.openai for the hosts and the deployment paths of Azure OpenAI, and openai for all
+// others.
 func WithProvider(name string) Option {
 	return optionFunc(func(c *config) { c.provider = name })
 }

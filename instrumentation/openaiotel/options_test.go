@@ -63,6 +63,13 @@ func TestProviderModelAndServer(t *testing.T) {
 				"server.address": "me.OpenAI.azure.com", "server.port": int64(443),
 			},
 		},
+		"Azure deployment behind a gateway": {
+			url: "https://llm.example.com/openai/deployments/my-gpt/chat/completions", body: `{"model":"m"}`,
+			want: map[string]any{
+				"gen_ai.provider.name": "azure.ai.openai", "gen_ai.request.model": "m",
+				"server.address": "llm.example.com", "server.port": int64(443),
+			},
+		},
 		"Azure v1": {
 			url: "https://me.services.ai.azure.com/openai/v1/chat/completions", body: `{"model":"m"}`,
 			want: map[string]any{

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func Example() {
+func ExampleChat() {
 	server := openaitest.NewServer() // in place of the OpenAI API
 	defer server.Close()
 	transport := new(http.Transport)
