@@ -229,7 +229,7 @@ func appendParts(parts []part, content gjson.Result) []part {
 		case "input_file":
 			parts = appendFile(parts, "document", value, "file_url", "file_data")
 		case "image_url", "video_url", "audio_url":
-			parts = append(parts, mediaPart(mediaModalities[kind], value.Get(kind+".url").Str))
+			parts = appendMedia(parts, mediaModalities[kind], value.Get(kind+".url").Str)
 		case "input_audio":
 			mimeType := "audio/" + text(value.Get("input_audio.format"))
 			parts = append(parts, blobPart("audio", mimeType, base64Size(value.Get("input_audio.data").Str)))
@@ -259,17 +259,17 @@ func appendFile(parts []part, modality string, file gjson.Result, urlKey, dataKe
 	if id := text(file.Get("file_id")); id != "" {
 		return append(parts, part{Type: "file", Modality: modality, FileID: id})
 	}
-	if url := file.Get(cmp.Or(urlKey, dataKey)).Str; url != "" || dataKey == "" {
-		return append(parts, mediaPart(modality, url))
-	}
-	return append(parts, mediaPart(modality, file.Get(dataKey).Str))
+	return appendMedia(parts, modality, cmp.Or(file.Get(urlKey).Str, file.Get(dataKey).Str))
 }
 
-// mediaPart describes what a URL points to, or holds.
-func mediaPart(modality, url string) part {
+// appendMedia describes what a URL points to, or holds. Without a URL there is nothing to describe.
+func appendMedia(parts []part, modality, url string) []part {
+	if url == "" {
+		return parts
+	}
 	rest, isData := strings.CutPrefix(url, "data:")
 	if !isData {
-		return part{Type: "uri", Modality: modality, URI: strings.Clone(url)}
+		return append(parts, part{Type: "uri", Modality: modality, URI: validText(strings.Clone(url))})
 	}
 	header, data, _ := strings.Cut(rest, ",")
 	mimeType, _, _ := strings.Cut(header, ";")
@@ -277,7 +277,7 @@ func mediaPart(modality, url string) part {
 	if strings.HasSuffix(header, ";base64") {
 		size = base64Size(data)
 	}
-	return blobPart(modality, mimeType, size)
+	return append(parts, blobPart(modality, mimeType, size))
 }
 
 func blobPart(modality, mimeType string, size int) part {

@@ -21,6 +21,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(strings.ReplaceAll(toolStream(), "\n", "\r\n"))
 	f.Add(oneChunk)
 	f.Add("data:[DONE]")
+	f.Add(`data:{"choices":[{"delta":{"content":[{"type":"image_url"}]}}]}`)
 	f.Add(`data: {"choices":[{"index":3,"delta":{"content":[{"type":"image_url","image_url":{"url":"data:,"}}],"tool_calls":[{}]}}]}`)
 	f.Add(`data: {"choices":[{"delta":{"audio":{"data":"=="},"function_call":{"arguments":"\ud83d"}}}],"error":{"code":1}}` + "\n")
 	f.Fuzz(func(t *testing.T, stream string) {

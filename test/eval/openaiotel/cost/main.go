@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"slices"
@@ -200,7 +201,7 @@ func measure(w *workload, all []variant) map[string]cost {
 	var baseline cost
 	for i, v := range all {
 		slices.Sort(times[v.name])
-		c := allocated(w, v.mw, space)
+		c := allocatedBy(w, v.mw, 50)
 		if i == 0 {
 			baseline = c
 		}
@@ -221,15 +222,16 @@ func processorTime() time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func allocated(w *workload, mw middleware, space []byte) cost {
-	const calls = 50
+func allocatedBy(w *workload, mw middleware, calls int) cost {
+	space := make([]byte, 32<<10)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for range calls {
 		w.call(mw, space)
 	}
 	runtime.ReadMemStats(&after)
-	return cost{allocations: float64(after.Mallocs-before.Mallocs) / calls, bytes: float64(after.TotalAlloc-before.TotalAlloc) / calls}
+	n := float64(calls)
+	return cost{allocations: float64(after.Mallocs-before.Mallocs) / n, bytes: float64(after.TotalAlloc-before.TotalAlloc) / n}
 }
 
 // held is how much memory an open stream keeps between two chunks, in bytes.
@@ -264,6 +266,69 @@ func held(mw middleware) float64 {
 	return (float64(after) - float64(before)) / streams
 }
 
+// firstChunk is how much later than without a middleware the first chunk of a stream arrives, over loopback, and how much a call
+// without one varies: half the range of its middle half.
+func firstChunk(all []variant) (added map[string]time.Duration, noise time.Duration, err error) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, chunk)
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, "data: [DONE]\n\n")
+	}))
+	defer server.Close()
+	request, space := requestBody(), make([]byte, 32<<10)
+	const calls = 1000
+	took, differences := make([]time.Duration, 0, calls), make(map[string][]time.Duration)
+	for call := range calls + 50 {
+		var bare time.Duration
+		for i, v := range all {
+			req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, server.URL+"/v1/chat/completions", bytes.NewReader(request))
+			if err != nil {
+				return nil, 0, err
+			}
+			start := time.Now()
+			res, err := v.mw(req, server.Client().Transport.RoundTrip)
+			if err != nil {
+				return nil, 0, err
+			}
+			_, err = res.Body.Read(space)
+			elapsed := time.Since(start)
+			if err != nil {
+				return nil, 0, err
+			}
+			drain(res.Body, space)
+			if i == 0 {
+				bare = elapsed
+			}
+			if call >= 50 { // the first ones warm up
+				differences[v.name] = append(differences[v.name], elapsed-bare)
+				if i == 0 {
+					took = append(took, elapsed)
+				}
+			}
+		}
+	}
+	added = make(map[string]time.Duration)
+	for name, list := range differences {
+		slices.Sort(list)
+		added[name] = list[calls/2]
+	}
+	slices.Sort(took)
+	return added, (took[calls*3/4] - took[calls/4]) / 2, nil
+}
+
+// huge is an answer of 100 MB, most of it one text.
+func huge() io.ReadCloser {
+	const megabyte = 1 << 20
+	text := []byte(strings.Repeat("It is four. ", megabyte/12))
+	parts := []io.Reader{strings.NewReader(`{"model":"m","choices":[{"index":0,"finish_reason":"stop","message":{"content":"`)}
+	for range 100 {
+		parts = append(parts, bytes.NewReader(text))
+	}
+	return io.NopCloser(io.MultiReader(append(parts, strings.NewReader(`"}}]}`))...))
+}
+
 // bar is a limit of the project.
 type bar struct {
 	name   string
@@ -285,6 +350,22 @@ func main() {
 		fmt.Printf("| %s | %.1f | %.0f / %.0f | %.1f | %.0f / %.0f | %.0f | %.0f / %.0f | %.0f |\n", v.name, small.nanoseconds/1e3, small.allocations, small.bytes,
 			large.nanoseconds/1e3, large.allocations, large.bytes, stream.nanoseconds/1000, stream.allocations, stream.bytes, line.nanoseconds/1e3)
 	}
+	fmt.Printf("\n1 KB call: %.1f times what otelhttp costs, %.1f times a span\n", costs["1 KB call"]["openaiotel"].nanoseconds/costs["1 KB call"]["otelhttp"].nanoseconds,
+		costs["1 KB call"]["openaiotel"].nanoseconds/costs["1 KB call"]["a span and nothing else"].nanoseconds)
+	delays, noise, err := firstChunk(all)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench-openaiotel: the first chunk:", err)
+		os.Exit(1)
+	}
+	fmt.Printf("first chunk later by: no-op middleware %v, otelhttp %v, openaiotel %v, with content %v; a call without varies by ±%v\n",
+		delays["no-op middleware"], delays["otelhttp"], delays["openaiotel"], delays["openaiotel, content on spans"], noise)
+	large := workload{request: requestBody(), header: http.Header{"Content-Type": {"application/json"}}, body: huge}
+	hugeBytes := make(map[string]float64)
+	for _, i := range []int{0, 5, 6} {
+		start := processorTime()
+		hugeBytes[all[i].name] = allocatedBy(&large, all[i].mw, 3).bytes
+		fmt.Printf("100 MB answer, %s: %d ms, %.1f MB allocated\n", all[i].name, (processorTime()-start).Milliseconds()/3, hugeBytes[all[i].name]/1e6)
+	}
 	floor := held(all[2].mw)
 	kept := held(all[5].mw) - floor
 	fmt.Printf("\nheld per open stream, beyond the span itself: %.0f bytes\n\n", kept)
@@ -301,6 +382,9 @@ func main() {
 		{"streamed chunk", stream[off].nanoseconds / 1e6, 1.2, "µs"},
 		{"streamed chunk, allocations", float64(int(stream[off].allocations) / 1000), 0, "allocations"},
 		{"held per open stream", kept, 2 << 10, "bytes"},
+		{"first chunk", float64(delays[off].Microseconds()), float64(max(noise.Microseconds(), 1)), "µs later"},
+		{"100 MB answer, bytes", (hugeBytes[off] - hugeBytes["none"]) / (1 << 20), 1, "MiB"},
+		{"100 MB answer with content, bytes", (hugeBytes[on] - hugeBytes["none"]) / (1 << 20), 32, "MiB"},
 		{"2 MB line, bytes", costs["2 MB line"][off].bytes / (1 << 20), 8, "MiB"},
 		{"not recording", costs["1 KB call"][not].nanoseconds / 1e3, 3, "µs"},
 		{"1 KB call with content", costs["1 KB call"][on].nanoseconds / 1e3, 40, "µs"},
