@@ -169,7 +169,7 @@ func check(key string, value attribute.Value) error {
 	if known.kind == "enum" {
 		return checkEnum(key, value.AsString(), known.enum)
 	}
-	if known.kind == "int" && value.AsInt64() < 0 && key != semconv.GenAIRequestSeed {
+	if strings.HasPrefix(key, "gen_ai.usage.") && value.AsInt64() < 0 {
 		return errors.New("is below zero")
 	}
 	return nil

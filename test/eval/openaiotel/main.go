@@ -3,7 +3,7 @@
 
 // Command openaiotel holds instrumentation/openaiotel to recorded OpenAI traffic. A loopback server replays every recording
 // of the folder openai_recordings in GENAI_DATA to the SDKs that have its endpoint, with and without the instrumentation.
-// What an SDK returns must be deeply equal, and the span must say what the recording says.
+// What an SDK returns must be deeply equal, and the span must say what the recording says, as the conventions have it.
 //
 // It prints a table, what was not as recorded, and one line per bar; it fails when a bar is short.
 package main
@@ -46,7 +46,7 @@ func run(ctx context.Context) error {
 }
 
 // aspects are what is compared, in the order of the table.
-var aspects = []string{"result", "model", "usage", "messages", "finish reasons", "error type"}
+var aspects = []string{"result", "model", "usage", "messages", "finish reasons", "error type", "conventions"}
 
 // row is a line of the table: the recordings of one endpoint, in one form, replayed to one SDK.
 type row struct{ sdk, endpoint, form string }

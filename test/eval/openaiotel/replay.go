@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/instrumentation/openaiotel"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv/semconvtest"
 )
 
 // check is one comparison of the table. Both sides are text, so that a difference can be shown.
@@ -87,6 +88,10 @@ func compareSpan(checks map[string]check, r recording, sent []byte, span sdktrac
 	_ = json.Unmarshal(sent, &request)
 	want := r.expected()
 
+	checks["conventions"] = check{"", ""}
+	if err := semconvtest.CheckSpan(span); err != nil {
+		checks["conventions"] = check{"nothing wrong", err.Error()}
+	}
 	checks["model"] = check{
 		fmt.Sprintf("%s → %s", str(request["model"]), want.model),
 		fmt.Sprintf("%s → %s", str(attrs["gen_ai.request.model"]), str(attrs["gen_ai.response.model"])),

@@ -292,9 +292,9 @@ func firstChunk(all []variant) (added map[string]time.Duration, noise time.Durat
 			if err != nil {
 				return nil, 0, err
 			}
-			_, err = res.Body.Read(space)
+			n, err := res.Body.Read(space)
 			elapsed := time.Since(start)
-			if err != nil {
+			if n == 0 {
 				return nil, 0, err
 			}
 			drain(res.Body, space)
