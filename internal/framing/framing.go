@@ -59,7 +59,7 @@ type Call struct {
 	Span     *genai.Call
 	Messages *genai.Messages
 	// LowerBounds gives a partial count of what is visible where the whole cannot be known, such as for the answer of a
-	// reasoning model. Without it only an answer that was cut off has a partial count.
+	// reasoning model. An answer that was cut off has a partial count also without it.
 	LowerBounds bool
 }
 
@@ -145,8 +145,8 @@ func output(call Call, counter Counter) (*tally, Reason) {
 		return nil, reason
 	}
 	t := newTally(call, counter)
-	t.estimated = true
 	answer := answerOf(call)
+	t.estimated, t.cutOff = true, answer.cutOff
 	t.miss(cmp.Or(
 		call.Model.lacks,
 		when(call.Model.kind == reasoning || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
@@ -156,7 +156,6 @@ func output(call Call, counter Counter) (*tally, Reason) {
 	for i := range m.Output {
 		t.choice(&m.Output[i])
 	}
-	t.cutOff = answer.cutOff
 	return t, ""
 }
 

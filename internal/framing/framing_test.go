@@ -212,6 +212,15 @@ func TestShapes(t *testing.T) {
 			messages: genai.Messages{Input: question, Output: answer},
 			input:    estimated(8), output: without(framing.ReasonReasoning),
 		},
+		"reasoning model, cut off": {
+			model:    "gpt-5-mini",
+			messages: genai.Messages{Input: question, Output: []genai.Message{finished("error", answer[0])}},
+			input:    estimated(8), output: framing.Count{Tokens: 2, Source: semconv.SourcePartial, Reason: framing.ReasonReasoning},
+		},
+		"cut off before the first token": {
+			messages: genai.Messages{Input: question, Output: []genai.Message{finished("error", message("assistant", ""))}},
+			input:    counted(9), output: without(framing.ReasonCutOff),
+		},
 		"reasoning in the answer": {
 			messages: genai.Messages{Input: question, Output: []genai.Message{
 				{Role: "assistant", Parts: append([]genai.Part{{Kind: genai.PartReasoning, Text: "hm"}}, answer[0].Parts...)},

@@ -152,6 +152,19 @@ func TestFraming(t *testing.T) {
 		"history without definitions": {
 			chat, "gpt-4o", genai.Messages{Input: single}, 3 + 3 + 11, singleTexts[:len(singleTexts)-1],
 		},
+		"result beside a text of the user": {
+			chat, "gpt-4o",
+			genai.Messages{Input: []genai.Message{single[0], single[1], {Role: "user", Parts: []genai.Part{
+				single[2].Parts[0], {Kind: genai.PartText, Text: "So?"},
+			}}}, Tools: tools},
+			3 + 3 + 9 + 11,
+			texts{"user", "2+2, 3+3?", "functions.get_sum", `{"a":2,"b":2}`, "functions.get_sum", "4", "So?", sumDefinition},
+		},
+		"result as the text of a tool's message": {
+			chat, "gpt-4o",
+			genai.Messages{Input: []genai.Message{single[0], single[1], message("tool", "4")}, Tools: tools},
+			3 + 3 + 9 + 11, singleTexts,
+		},
 		"earlier answer, reasoning": {
 			responses, "gpt-5.4",
 			genai.Messages{Input: []genai.Message{question, message("assistant", "4, 6"), question}},

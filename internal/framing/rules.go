@@ -143,14 +143,8 @@ func (t *tally) message(m *genai.Message, ending string) {
 		t.calls()
 	}
 	switch {
-	case isResult(m.Role):
-		for i := range said {
-			t.toolResult(&said[i])
-		}
-	case len(said) > 0 && said[0].Kind == genai.PartToolCallResponse: // in a message of the user
-		for i := range said {
-			t.toolResult(&said[i])
-		}
+	case isResult(m.Role), len(said) > 0 && said[0].Kind == genai.PartToolCallResponse: // the latter also by the user
+		t.results(said, isResult(m.Role))
 	case len(said) > 0 || len(calls) == 0:
 		if !roles[m.Role] {
 			t.miss(ReasonUnsupported)

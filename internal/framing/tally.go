@@ -4,6 +4,7 @@
 package framing
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
@@ -46,7 +47,7 @@ func (t *tally) miss(reason Reason) {
 
 // done reports whether there will be no number, so that counting on is a waste.
 func (t *tally) done() bool {
-	return t.reason == ReasonNoContent || t.reason != "" && !t.lowerBounds
+	return t.reason == ReasonNoContent || t.reason != "" && !t.lowerBounds && !t.cutOff
 }
 
 func (t *tally) count() Count {
@@ -58,13 +59,15 @@ func (t *tally) count() Count {
 		tokens += n * t.rules.constants[c]
 	}
 	tokens = t.model.scale(tokens)
+	reason := t.reason
+	if t.cutOff {
+		reason = cmp.Or(reason, ReasonCutOff)
+	}
 	switch {
-	case t.done(), t.reason != "" && tokens == 0:
-		return Count{Reason: t.reason}
-	case t.reason != "":
-		return Count{Tokens: tokens, Source: semconv.SourcePartial, Reason: t.reason}
-	case t.cutOff:
-		return Count{Tokens: tokens, Source: semconv.SourcePartial, Reason: ReasonCutOff}
+	case t.done(), reason != "" && tokens == 0: // no bound is better than one of zero
+		return Count{Reason: reason}
+	case reason != "":
+		return Count{Tokens: tokens, Source: semconv.SourcePartial, Reason: reason}
 	case t.estimated:
 		return Count{Tokens: tokens, Source: semconv.SourceEstimated}
 	default:

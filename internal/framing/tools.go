@@ -75,6 +75,19 @@ func (t *tally) toolCall(part *genai.Part, arguments string) {
 	t.text(arguments)
 }
 
+// results adds what tools returned, and what stands beside it in the same message; all of its text is a result if that is
+// what the message is for.
+func (t *tally) results(parts []genai.Part, allText bool) {
+	for i := range parts {
+		switch kind := parts[i].Kind; {
+		case kind == genai.PartToolCallResponse, kind == genai.PartText && allText:
+			t.toolResult(&parts[i])
+		default:
+			t.parts(parts[i:i+1], "")
+		}
+	}
+}
+
 // toolResult adds what a tool returned.
 func (t *tally) toolResult(part *genai.Part) {
 	t.estimated = true
