@@ -3,6 +3,8 @@
 
 package tiktoken
 
+import "math/bits"
+
 // The scanners of this file and its neighbours return the end of the piece at start of text. Each does what its regular
 // expression in tiktoken's openai_public.py does, quoted above it; alternatives are tried from left to right.
 
@@ -18,8 +20,26 @@ func digits(text string, i, most int) int {
 	return i
 }
 
+// lettersASCII is [a-z]*, or less of it near the end of text; with fold, which is the bit that tells the cases apart,
+// [A-Za-z]*. Most of what people write is that, and eight bytes are looked at at once.
+func lettersASCII(text string, i int, fold uint64) int {
+	const each, highest = 0x0101010101010101, 0x8080808080808080
+	for i+8 <= len(text) {
+		word := load64(text[i:])
+		low := (word | fold*each) &^ highest
+		// The highest bit of each byte says whether it is at least a, above z, or not ASCII.
+		others := ^((low + (0x80-'a')*each) &^ (low + (0x80-'z'-1)*each) &^ word) & highest
+		if others != 0 {
+			return i + bits.TrailingZeros64(others)/8
+		}
+		i += 8
+	}
+	return i
+}
+
 // letters is \p{L}*.
 func letters(text string, i int) int {
+	i = lettersASCII(text, i, 'a'-'A')
 	for i < len(text) {
 		c, size := classAt(text, i)
 		if !isLetter(c) {

@@ -69,6 +69,7 @@ func word(text string, i int) (end int, lowered bool) {
 
 // lowers is [\p{Ll}\p{Lm}\p{Lo}\p{M}]*.
 func lowers(text string, i int) int {
+	i = lettersASCII(text, i, 0)
 	for i < len(text) {
 		c, size := classAt(text, i)
 		if c != lower && c != letter && c != mark {
