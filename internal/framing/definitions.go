@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
 )
 
 // maxSchemaDepth is how deep schemas are rendered; what is deeper counts as "any".
@@ -16,11 +17,15 @@ const maxSchemaDepth = 16
 
 // definitions adds the definitions of tools, which are in the prompt as a namespace of TypeScript. The form is that of
 // OpenAI's harmony guide, github.com/openai/harmony, and of hmarr/openai-chat-tokens, with what recorded usage shows of it:
-// no space behind "_:", titles as comments, no indentation. It is exact on nine of ten recorded calls.
+// titles as comments, no indentation, and since GPT-4o no space behind "_:". It is exact on nine of ten recorded calls.
 func (t *tally) definitions(tools []genai.Tool) {
 	t.estimated = true
 	if t.model.kind == reasoning && !t.knowsAPI {
 		t.miss(ReasonTools)
+	}
+	argument := "_:"
+	if t.model.Encoding == tiktoken.Cl100kBase {
+		argument = "_: "
 	}
 	var b strings.Builder
 	b.WriteString("namespace functions {\n\n")
@@ -31,19 +36,19 @@ func (t *tally) definitions(tools []genai.Tool) {
 		case !gjson.Valid(tool.Parameters): // the conventions let emitters leave them out
 			t.miss(ReasonTools)
 		default:
-			writeTool(&b, tool)
+			writeTool(&b, tool, argument)
 		}
 	}
 	b.WriteString("} // namespace functions")
 	t.text(b.String())
 }
 
-func writeTool(b *strings.Builder, tool *genai.Tool) {
+func writeTool(b *strings.Builder, tool *genai.Tool, argument string) {
 	writeComment(b, tool.Description)
 	b.WriteString("type " + tool.Name + " = (")
 	schema := gjson.Parse(tool.Parameters)
 	if properties := schema.Get("properties"); properties.IsObject() && properties.Raw != "{}" {
-		b.WriteString("_:")
+		b.WriteString(argument)
 		if title := schema.Get("title").Str; title != "" {
 			writeComment(b, title)
 		}

@@ -226,6 +226,24 @@ func TestToolsOfAReasoningModelNeedTheAPI(t *testing.T) {
 	}
 }
 
+// The formula for tools in OpenAI's cookbook, which was made for this very tool, gives the same numbers.
+func TestToolsOfTheCookbook(t *testing.T) {
+	const parameters = `{"type":"object","properties":{"location":{"type":"string","description":"The city and state, e.g. San Francisco, CA"},` +
+		`"unit":{"type":"string","description":"The unit of temperature to return","enum":["celsius","fahrenheit"]}},"required":["location"]}`
+	for model, want := range map[string]int64{"gpt-3.5-turbo": 106, "gpt-4": 106, "gpt-4o": 102, "gpt-4o-mini": 102} {
+		c := call(t, model, &genai.Messages{
+			Input: []genai.Message{
+				message("system", "You are a helpful assistant that can answer to questions about the weather."),
+				message("user", "What's the weather like in Pittsburgh, PA?"),
+			},
+			Tools: []genai.Tool{{
+				Name: "get_current_weather", Description: "Get the current weather in a given location", Parameters: parameters,
+			}},
+		})
+		require.Equal(t, framing.Count{Tokens: want, Source: semconv.SourceEstimated}, framing.Input(c, counter(t, model)), model)
+	}
+}
+
 func TestDefinitions(t *testing.T) {
 	const begin, end = "namespace functions {\n\n", "} // namespace functions"
 	for name, test := range map[string]struct{ parameters, want string }{

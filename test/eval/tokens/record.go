@@ -32,6 +32,7 @@ type record struct {
 	origin   string // owner/repo
 	category string
 	api      string // chat, responses, completions or embeddings
+	host     string // empty if that was not recorded
 	model    string // that answered
 	openAI   bool
 
@@ -70,7 +71,7 @@ func (r *record) mock() string {
 	switch {
 	case r.prompt == 0:
 		return "it reports no prompt tokens"
-	case r.api != "embeddings" && (r.model == "gpt-4o-mini" || r.model == "gpt-4o" || r.model == "gpt-3.5-turbo"):
+	case r.host == "api.openai.com" && (r.model == "gpt-4o-mini" || r.model == "gpt-4o" || r.model == "gpt-3.5-turbo"):
 		return "OpenAI names the dated model that answered, it names " + r.model
 	}
 	return ""
@@ -92,16 +93,25 @@ func loadRecords(folder string) ([]*record, error) {
 			all = append(all, newRecord(fmt.Sprintf("%s:%d", filepath.Base(file), i+1), line))
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(folder, "tokens", "chat_usage.json"))
+	files, err = filepath.Glob(filepath.Join(folder, "tokens", "*.json"))
 	if err != nil {
 		return nil, err
 	}
-	gjson.ParseBytes(text).ForEach(func(_, c gjson.Result) bool {
-		if c.Get("usage.prompt_tokens").Exists() {
-			all = append(all, newChatCase(c))
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
 		}
-		return true
-	})
+		if !gjson.ValidBytes(text) {
+			return nil, fmt.Errorf("%s is not JSON", filepath.Base(file))
+		}
+		gjson.ParseBytes(text).ForEach(func(_, c gjson.Result) bool {
+			if c.Get("usage.prompt_tokens").Exists() {
+				all = append(all, newChatCase(c))
+			}
+			return true
+		})
+	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("no records in %s", filepath.Join(folder, "tokens"))
 	}
@@ -128,12 +138,12 @@ func readLines(name string) ([]gjson.Result, error) {
 	return lines, scanner.Err()
 }
 
-// newRecord reads a line of recorded_usage.jsonl.
+// newRecord reads a line of a file of recorded usage, such as recorded_usage.jsonl.
 func newRecord(id string, line gjson.Result) *record {
 	request := line.Get("request")
 	r := &record{
 		id: id, category: line.Get("category").Str, model: line.Get("model").Str, openAI: line.Get("is_openai").Bool(),
-		api: strings.TrimSuffix(line.Get("endpoint").Str, "/completions"),
+		api: strings.TrimSuffix(line.Get("endpoint").Str, "/completions"), host: line.Get("host").Str,
 	}
 	r.key, r.content = r.api+" "+r.model+" "+canonical(request.Raw), r.contentOf(request)
 	r.origin, _, _ = strings.Cut(line.Get("source").Str, ":")
@@ -153,7 +163,7 @@ func newRecord(id string, line gjson.Result) *record {
 	return r
 }
 
-// newChatCase reads an entry of chat_usage.json.
+// newChatCase reads an entry of a file of chat cases, such as chat_usage.json.
 func newChatCase(c gjson.Result) *record {
 	r := &record{
 		id: c.Get("case").Str, origin: originOf(c.Get("source").Str), api: "chat", model: c.Get("model").Str, openAI: true,
@@ -183,7 +193,7 @@ func newChatCase(c gjson.Result) *record {
 	calls := c.Get("tool_calls").Array()
 	for i, text := range c.Get("completions").Array() {
 		m := textMessage("assistant", text.Str)
-		m["finish_reason"] = quote(c.Get("finish").Array()[i].Str)
+		m["finish_reason"] = quote(c.Get(fmt.Sprintf("finish.%d", i)).Str)
 		if len(calls) > 0 {
 			m["tool_calls"] = json.RawMessage(c.Get("tool_calls").Raw)
 		}
