@@ -12,6 +12,7 @@ BENCH ?= .
 FUZZTIME ?= 20s
 STRINGS ?= 1000000
 SEED ?= 1
+CALLS ?= 2000
 
 UV_VERSION := 0.13.9
 COLLECTOR := _build/otelcol-mlflow
@@ -74,6 +75,10 @@ test-faults: build .venv .tools/servers programs ## what is lost or written twic
 .PHONY: test-js
 test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector into MLflow
 	@go test -race -tags node -run Vercel ./test
+
+.PHONY: test-kafka
+test-kafka: build .tools/servers .tools/kafka ## Kafka between collectors, of which some are killed (needs a JDK and mvn; CALLS=2000)
+	@go test -race -tags kafka -run Kafka -timeout 2h -v ./test -calls $(CALLS)
 
 .PHONY: test-tiktoken
 test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
@@ -338,6 +343,12 @@ clean: ## remove everything that make made here
 .tools/compose: tools/compose/go.mod tools/compose/go.sum
 	@echo "==> building $@ (seconds, once)"
 	@go build -C tools/compose -o "$(CURDIR)/$@" github.com/compose-spec/compose-go/v2/cmd
+
+.tools/kafka: tools/kafka/pom.xml
+	@command -v mvn java > /dev/null || { echo "Kafka needs a JDK (17 or newer) and mvn" >&2; exit 1; }
+	@echo "==> fetching Kafka into $@ (seconds, once)"
+	@mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
+	@touch $@
 
 .tools/%: tools/%/go.mod tools/%/go.sum
 	@echo "==> building $@ (1-2 minutes, once)"
