@@ -345,7 +345,7 @@ clean: ## remove everything that make made here
 	@go build -C tools/compose -o "$(CURDIR)/$@" github.com/compose-spec/compose-go/v2/cmd
 
 .tools/kafka: tools/kafka/pom.xml
-	@command -v mvn java > /dev/null || { echo "Kafka needs a JDK (17 or newer) and mvn" >&2; exit 1; }
+	@command -v mvn > /dev/null && command -v java > /dev/null || { echo "Kafka needs a JDK (17 or newer) and mvn" >&2; exit 1; }
 	@echo "==> fetching Kafka into $@ (seconds, once)"
 	@mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
 	@touch $@

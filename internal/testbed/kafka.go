@@ -25,11 +25,11 @@ type Kafka struct {
 func StartKafka(ctx context.Context, dir string) (*Kafka, error) {
 	jars, err := Made(".tools/kafka", "test-kafka")
 	if err != nil {
-		return nil, fmt.Errorf("Kafka is not installed: %w", err) //nolint:staticcheck // a name
+		return nil, fmt.Errorf("Kafka is not installed: %w", err)
 	}
 	java, err := exec.LookPath("java")
 	if err != nil {
-		return nil, fmt.Errorf("Kafka needs a JDK: %w", err) //nolint:staticcheck // a name
+		return nil, fmt.Errorf("Kafka needs a JDK: %w", err)
 	}
 	dir, err = filepath.Abs(dir)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
@@ -154,6 +155,13 @@ const senders = 4
 
 // sendAll sends the batches to a collector until all are accepted, as SDKs do. Between two requests of a sender it pauses.
 func (r *row) sendAll(ctx context.Context, collector *testbed.Collector, batches []batch, pause time.Duration) error {
+	return r.sendTo(ctx, collector.SendHTTP, batches, pause)
+}
+
+// send makes one request.
+type send func(context.Context, ptrace.Traces) error
+
+func (r *row) sendTo(ctx context.Context, send send, batches []batch, pause time.Duration) error {
 	waiting := make(chan batch, len(batches))
 	for _, b := range batches {
 		waiting <- b
@@ -163,7 +171,7 @@ func (r *row) sendAll(ctx context.Context, collector *testbed.Collector, batches
 	for range senders {
 		group.Go(func() error {
 			for b := range waiting {
-				if err := r.insist(ctx, collector, b); err != nil {
+				if err := r.insist(ctx, send, b); err != nil {
 					return err
 				}
 				if err := wait(ctx, pause); err != nil {
@@ -177,9 +185,9 @@ func (r *row) sendAll(ctx context.Context, collector *testbed.Collector, batches
 }
 
 // insist sends a batch until it is accepted.
-func (r *row) insist(ctx context.Context, collector *testbed.Collector, b batch) error {
+func (r *row) insist(ctx context.Context, send send, b batch) error {
 	return poll(ctx, func() (bool, error) {
-		err := collector.SendHTTP(ctx, b.traces)
+		err := send(ctx, b.traces)
 		if err == nil {
 			r.accept(b)
 			return true, nil

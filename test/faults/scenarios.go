@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
@@ -36,6 +37,7 @@ var scenarios = []scenario{
 	{name: "500, 503, 429 or hanging at random, 20 %", run: randomFaults},
 	{name: "two collectors create an experiment at once", run: experimentRace},
 	{name: "each span sent to two collectors", run: sentTwice},
+	{name: "three collectors behind one address, answers lost, one killed", run: oneAddress},
 	{name: "queue full", run: queueFull},
 	{name: "disk full, more room before MLflow is back", run: diskFull(false)},
 	{name: "disk full, MLflow back before there is more room", run: diskFull(true)},
@@ -226,7 +228,7 @@ func experimentRace(ctx context.Context, r *row) error {
 		for _, collector := range collectors {
 			for i := 0; i < perCollector; i += batchSize {
 				b := newBatch(r.shape, i)
-				group.Go(func() error { return r.insist(ctx, collector, b) })
+				group.Go(func() error { return r.insist(ctx, collector.SendHTTP, b) })
 			}
 		}
 		if err := group.Wait(); err != nil {
@@ -252,6 +254,39 @@ func sentTwice(ctx context.Context, r *row) error {
 	for _, collector := range collectors {
 		group.Go(func() error { return r.sendAll(ctx, collector, batches, 0) })
 	}
+	return group.Wait()
+}
+
+// oneAddress sends to three collectors as a load balancer does. It loses one answer in seven, so that the client sends the
+// batch again, to another. One of the collectors is killed.
+func oneAddress(ctx context.Context, r *row) error {
+	for range 3 {
+		if _, err := r.start(ctx, "exporters.mlflow.dedupe=always"); err != nil {
+			return err
+		}
+	}
+	var turn atomic.Int64
+	balancer := func(ctx context.Context, traces ptrace.Traces) error {
+		n := turn.Add(1)
+		err := r.collectors[n%3].SendHTTP(ctx, traces)
+		if err == nil && n%7 == 0 {
+			err = errors.New("the answer is lost")
+		}
+		return err
+	}
+	var group errgroup.Group
+	batches := r.batches()
+	group.Go(func() error { return r.sendTo(ctx, balancer, batches, 0) })
+	group.Go(func() error {
+		err := poll(ctx, func() (bool, error) { return r.proxy.runsFinished() >= r.spans/3, nil })
+		if err != nil {
+			return err
+		}
+		if err := r.collectors[0].Kill(); err != nil {
+			return err
+		}
+		return r.collectors[0].Restart(ctx)
+	})
 	return group.Wait()
 }
 
