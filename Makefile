@@ -274,11 +274,11 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 update-prices: ## make the price table again, of the genai-prices in tools/python/requirements-prices.in; show what changed
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; \
-	"$$uv/bin/uv" pip compile --quiet --no-deps --python-version 3.11 --custom-compile-command 'make update-prices' \
-		--format pylock.toml requirements-prices.in -o pylock.prices.toml; \
-	"$$uv/bin/uv" pip install --quiet --no-deps --target "$$uv/package" -r pylock.prices.toml; \
-	"$$uv/bin/python" ../update-prices/update.py "$$uv/package" pylock.prices.toml ../../internal/pricing/prices.json
+	"$$uv/bin/uv" pip compile --quiet --python-version 3.11 --custom-compile-command 'make update-prices' \
+		--format pylock.toml tools/python/requirements-prices.in -o tools/python/pylock.prices.toml; \
+	"$$uv/bin/uv" pip install --quiet --target "$$uv/packages" -r tools/python/pylock.prices.toml; \
+	"$$uv/bin/python" tools/update-prices/update.py "$$uv/packages" tools/python/pylock.prices.toml internal/pricing/prices.json; \
+	PYTHONPATH="$$uv/packages" "$$uv/bin/python" tools/update-prices/invoices.py > internal/pricing/testdata/invoices.jsonl
 
 .PHONY: clean
 clean: ## remove everything that make made here

@@ -6,7 +6,7 @@
 Usage: update.py FOLDER LOCK TABLE, where FOLDER has the package, LOCK is the pylock.toml that it was installed from, and
 TABLE is the file to write. The package's licence is written beside it.
 
-The package has its data as Python source. It is read as text and not run: that needs none of the package's dependencies.
+The package has its data as Python source. It is read as text: what its classes make of it is no longer JSON.
 """
 
 import ast
@@ -47,7 +47,7 @@ def main(folder, lock, table):
 
 def locked(lock):
     """The version of the package and the day on which its wheel was published."""
-    (package,) = tomllib.loads(lock)["packages"]
+    (package,) = (p for p in tomllib.loads(lock)["packages"] if p["name"] == "genai-prices")
     return package["version"], package["wheels"][0]["upload-time"].date().isoformat()
 
 
