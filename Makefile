@@ -72,6 +72,10 @@ test-faults: build .venv .tools/servers programs ## what is lost or written twic
 	@failed=; for server in fasttrackml mlflow; do _build/faults -server $$server || failed+=" $$server"; done; \
 	if [ -n "$$failed" ]; then echo "short on:$$failed" >&2; exit 1; fi
 
+.PHONY: test-auth
+test-auth: build .tools/mlflow-full ## MLflow with passwords and workspaces
+	@go test -race -tags mlflow_full -run Passwords ./test
+
 .PHONY: test-js
 test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector into MLflow
 	@go test -race -tags node -run Vercel ./test
@@ -258,9 +262,8 @@ generate-crds: ## make the JSON schemas of ServiceMonitor and PrometheusRule aga
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
 	@uv=$$(mktemp -d); trap 'rm -rf "$$uv"' EXIT; \
 	$(PYTHON) -m venv "$$uv"; "$$uv/bin/pip" install --quiet uv==$(UV_VERSION); \
-	cd tools/python; for name in requirements requirements-apps requirements-node requirements-mlflow-3.7 requirements-mlflow-3.10 requirements-tiktoken; do \
-
-	cd tools/python; for name in requirements requirements-apps requirements-mlflow-full requirements-node requirements-tiktoken; do \
+	cd tools/python; for name in requirements requirements-apps requirements-mlflow-3.7 requirements-mlflow-3.10 requirements-mlflow-full \
+		requirements-node requirements-tiktoken; do \
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
