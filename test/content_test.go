@@ -31,15 +31,20 @@ func TestAPromptOfTenMegabytesBecomesARunWithItsBeginningAndEnd(t *testing.T) {
 			require.NoError(t, send(t.Context(), newCall(persona, prompt)))
 			waitFor(t, "the call is written", func() bool { return written(t, mlflow, persona) == 1 })
 
-			param := runsOf(t, mlflow, persona)[0].Params["prompt"]
+			run := runsOf(t, mlflow, persona)[0]
+			param := run.Params["prompt"]
 			require.Equal(t, longest, utf8.RuneCountInString(param))
 			head, rest, found := strings.Cut(param, "…[")
 			require.True(t, found, "the cut is marked")
 			marker, tail, found := strings.Cut(rest, "]…")
 			require.True(t, found, "the cut is marked")
-			require.Regexp(t, `^\d+ characters cut$`, marker)
+			require.Regexp(t, `^\d+ characters cut, whole in artifact prompt\.txt$`, marker)
 			require.True(t, strings.HasPrefix(prompt, head))
 			require.True(t, strings.HasSuffix(prompt, tail))
+			waitFor(t, "the whole prompt is an artifact", func() bool {
+				whole, err := testbed.NewReader(mlflow).Artifact(t.Context(), run.ID, "prompt.txt")
+				return err == nil && whole == prompt
+			})
 		})
 	}
 }

@@ -39,6 +39,8 @@ type Config struct {
 	Experiment ExperimentConfig `mapstructure:"experiment"`
 	Runs       RunsConfig       `mapstructure:"runs"`
 	Content    ContentConfig    `mapstructure:"content"`
+	Traces     TracesConfig     `mapstructure:"traces"`
+	Prompts    PromptsConfig    `mapstructure:"prompts"`
 
 	// Dedupe says which spans are looked for in MLflow before they are written: "auto", those that an earlier process may
 	// have written, or "always", for spans that may come twice or to several collectors.
@@ -110,6 +112,9 @@ const (
 type RunsConfig struct {
 	// Name is the template of a run's name.
 	Name string `mapstructure:"name"`
+	// Color is the template of what runs have the same colour for, in MLflow's table and charts. If it is empty, MLflow
+	// gives each run a colour of its own.
+	Color string `mapstructure:"color"`
 	// Operations are the values of gen_ai.operation.name that become runs.
 	Operations []string `mapstructure:"operations"`
 	// MaxValueLength is the greatest length of a prompt or response, in Unicode code points. Longer ones keep their head
@@ -151,6 +156,34 @@ const (
 	StorePostgres StoreType = "postgres"
 )
 
+// TracesConfig is which traces are written beside the runs.
+type TracesConfig struct {
+	// Enabled writes traces where the server takes them.
+	Enabled bool `mapstructure:"enabled"`
+	// Mode is "call", a trace for each call, linked to its run, or "whole", the trace that the call is part of, as it is.
+	Mode TracesMode `mapstructure:"mode"`
+
+	_ struct{}
+}
+
+// TracesMode says which traces are written beside the runs.
+type TracesMode string
+
+// Which traces are written beside the runs.
+const (
+	TracesCall  TracesMode = "call"
+	TracesWhole TracesMode = "whole"
+)
+
+// PromptsConfig is what is done with the prompt versions that spans name.
+type PromptsConfig struct {
+	// Link shows traces on the page of their prompt in MLflow's registry, and prompts on the page of their experiment. It
+	// costs a call for each trace.
+	Link bool `mapstructure:"link"`
+
+	_ struct{}
+}
+
 // modelOperations are the operations that call a model.
 var modelOperations = []string{
 	semconv.OperationChat, semconv.OperationTextCompletion, semconv.OperationGenerateContent, semconv.OperationEmbeddings,
@@ -187,10 +220,12 @@ func createDefaultConfig() component.Config {
 		Experiment:   ExperimentConfig{Name: defaultExperimentName, Timezone: "UTC", MaxPerDay: 200, OnDeleted: OnDeletedRestore},
 		Runs: RunsConfig{
 			Name:           defaultRunName,
+			Color:          "{model}",
 			Operations:     slices.Clone(modelOperations),
 			MaxValueLength: run.MaxParam,
 		},
 		Content:        ContentConfig{Mode: string(run.ContentFull)},
+		Traces:         TracesConfig{Enabled: true, Mode: TracesCall},
 		Dedupe:         DedupeAuto,
 		ReconcileAfter: 2 * time.Minute, // MLflow's own clients wait so long for an answer
 		MaxConcurrency: defaultMaxConcurrency,
@@ -240,6 +275,16 @@ func (c *Config) Validate() error {
 	}
 	if c.Experiment.MaxPerDay < 1 {
 		errs = append(errs, errors.New("`experiment::max_per_day` must be at least 1"))
+	}
+	if c.Traces.Mode != TracesCall && c.Traces.Mode != TracesWhole {
+		errs = append(errs, fmt.Errorf("`traces::mode` is %q; allowed are %q and %q", c.Traces.Mode, TracesCall, TracesWhole))
+	}
+	if c.Traces.Enabled && c.Traces.Mode == TracesWhole && c.Content.Mode != string(run.ContentFull) {
+		errs = append(errs, fmt.Errorf("`traces::mode` %q sends spans as they are, with all content; it needs `content::mode` %q",
+			TracesWhole, run.ContentFull))
+	}
+	if c.Prompts.Link && !c.Traces.Enabled {
+		errs = append(errs, errors.New("`prompts::link` links traces; it needs `traces::enabled`"))
 	}
 	if c.Dedupe != DedupeAuto && c.Dedupe != DedupeAlways {
 		errs = append(errs, fmt.Errorf("`dedupe` is %q; allowed are %q and %q", c.Dedupe, DedupeAuto, DedupeAlways))
@@ -294,6 +339,8 @@ func (c *Config) builder() (*run.Builder, error) {
 	fail("experiment::name", err)
 	name, err := run.ParseTemplate(c.Runs.Name, run.RunVariables)
 	fail("runs::name", err)
+	color, err := run.ParseTemplate(c.Runs.Color, run.ColorVariables)
+	fail("runs::color", err)
 	location, err := time.LoadLocation(c.Experiment.Timezone)
 	if err != nil {
 		fail("experiment::timezone", fmt.Errorf("%q is no IANA time zone, such as UTC or Europe/Berlin", c.Experiment.Timezone))
@@ -302,6 +349,16 @@ func (c *Config) builder() (*run.Builder, error) {
 	if !slices.Contains(run.Contents, content) {
 		fail("content::mode", fmt.Errorf("%q is no mode; allowed are %s", c.Content.Mode, quoted(run.Contents)))
 	}
+	if content != run.ContentFull {
+		reader := genai.NewReader(genai.Options{})
+		for key, template := range map[string]run.Template{"experiment::name": experiment, "runs::name": name, "runs::color": color} {
+			for _, attribute := range template.Attributes() {
+				if reader.IsContent(attribute) {
+					fail(key, fmt.Errorf("{%s} carries prompts or responses, which `content::mode` %q keeps out of MLflow", attribute, content))
+				}
+			}
+		}
+	}
 	if c.Runs.MaxValueLength < minValueLength || c.Runs.MaxValueLength > run.MaxParam {
 		fail("runs::max_value_length", fmt.Errorf("must be between %d and %d", minValueLength, run.MaxParam))
 	}
@@ -309,6 +366,7 @@ func (c *Config) builder() (*run.Builder, error) {
 		PersonaDefault: c.Persona.Default,
 		ExperimentName: experiment,
 		Name:           name,
+		Color:          color,
 		Location:       location,
 		Content:        content,
 		MaxValue:       c.Runs.MaxValueLength,

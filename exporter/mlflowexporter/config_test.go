@@ -55,8 +55,11 @@ func TestConfig(t *testing.T) {
 	everything.Experiment = ExperimentConfig{
 		Name: "{service.name}/{persona_id}_{month}", Timezone: "Europe/Berlin", MaxPerDay: 50, OnDeleted: OnDeletedReject,
 	}
-	everything.Runs = RunsConfig{Name: "{persona_id} {operation} {time}", Operations: []string{"chat", "execute_tool"}, MaxValueLength: 500}
+	everything.Runs = RunsConfig{
+		Name: "{persona_id} {operation} {time}", Color: "{persona_id}", Operations: []string{"chat", "execute_tool"}, MaxValueLength: 500,
+	}
 	everything.Content.Mode = "hash"
+	everything.Traces = TracesConfig{Enabled: false, Mode: TracesWhole}
 	everything.DeadLetter.Path = "/var/lib/otelcol/dead.jsonl"
 	everything.Dedupe = DedupeAlways
 	everything.ReconcileAfter = 5 * time.Minute
@@ -81,6 +84,12 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 		"unknown_key_in_http_settings": {"`tls::insecur`", "insecure", "ca_file"},
 		"unknown_key_in_queue":         {"`sending_queue::size`", "queue_size"},
 		"unknown_key_in_section":       {"`experiment::tz`", "timezone"},
+		"content_by_other_ways": {
+			"`experiment::name`: {gen_ai.prompt.0.content} carries prompts or responses, which `content::mode` \"hash\" keeps out of MLflow",
+			"`runs::name`: {input.value} carries",
+			"`runs::color`: {gen_ai.input.messages} carries",
+			"`traces::mode` \"whole\" sends spans as they are, with all content; it needs `content::mode` \"full\"",
+		},
 		"everything_wrong": {
 			"`endpoint` must be the URL of an MLflow server, such as http://mlflow:5000",
 			"`compression` must be left out",
@@ -89,6 +98,9 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 			"`experiment::timezone`: \"Mars/Olympus\" is no IANA time zone",
 			"`experiment::on_deleted` is \"ignore\"; allowed are \"restore\" and \"reject\"",
 			"`runs::name`: \"{model\" has a { without }",
+			"`runs::color`: \"{prompt}\" has the unknown variable {prompt}",
+			"`traces::mode` is \"half\"; allowed are \"call\" and \"whole\"",
+			"`prompts::link` links traces; it needs `traces::enabled`",
 			"`runs::operations` must name at least one operation",
 			"`runs::max_value_length`: must be between 100 and 6000",
 			"`content::mode`: \"some\" is no mode; allowed are \"full\", \"hash\", \"off\"",

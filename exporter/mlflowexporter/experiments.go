@@ -30,70 +30,69 @@ type experiments struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 
-	ids     *lru.Cache[string, string] // name → id
+	byName  *lru.Cache[string, tracking.Experiment]
 	flights singleflight.Group
 }
 
 func newExperiments(client *tracking.Client, onDeleted OnDeleted, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *experiments {
-	ids, _ := lru.New[string, string](maxExperiments) // fails for a size below one only
-	return &experiments{client: client, onDeleted: onDeleted, telemetry: telemetry, logger: logger, ids: ids}
+	byName, _ := lru.New[string, tracking.Experiment](maxExperiments) // fails for a size below one only
+	return &experiments{client: client, onDeleted: onDeleted, telemetry: telemetry, logger: logger, byName: byName}
 }
 
-// known returns the id of an experiment that was resolved before.
-func (e *experiments) known(name string) (string, bool) { return e.ids.Get(name) }
+// known returns an experiment that was resolved before.
+func (e *experiments) known(name string) (tracking.Experiment, bool) { return e.byName.Get(name) }
 
-// id returns the id of an active experiment of that name, which it creates or restores where needed.
-func (e *experiments) id(ctx context.Context, experiment run.Experiment) (string, error) {
-	if id, ok := e.ids.Get(experiment.Name); ok {
-		return id, nil
+// find returns the active experiment of that name, which it creates or restores where needed.
+func (e *experiments) find(ctx context.Context, experiment run.Experiment) (tracking.Experiment, error) {
+	if found, ok := e.byName.Get(experiment.Name); ok {
+		return found, nil
 	}
 	// The first caller's context does not end the call for the others; the HTTP client's timeout bounds it.
-	id, err, _ := e.flights.Do(experiment.Name, func() (any, error) {
-		id, err := e.resolve(context.WithoutCancel(ctx), experiment)
+	found, err, _ := e.flights.Do(experiment.Name, func() (any, error) {
+		found, err := e.resolve(context.WithoutCancel(ctx), experiment)
 		if err == nil {
-			e.ids.Add(experiment.Name, id)
+			e.byName.Add(experiment.Name, found)
 		}
-		return id, err
+		return found, err
 	})
 	if err != nil {
-		return "", fmt.Errorf("experiment %q: %w", experiment.Name, err)
+		return tracking.Experiment{}, fmt.Errorf("experiment %q: %w", experiment.Name, err)
 	}
-	return id.(string), nil
+	return found.(tracking.Experiment), nil
 }
 
 // forget drops a name whose id proved wrong: deleted while in use, or another server's.
-func (e *experiments) forget(name string) { e.ids.Remove(name) }
+func (e *experiments) forget(name string) { e.byName.Remove(name) }
 
-func (e *experiments) resolve(ctx context.Context, experiment run.Experiment) (string, error) {
+func (e *experiments) resolve(ctx context.Context, experiment run.Experiment) (tracking.Experiment, error) {
 	found, err := e.client.ExperimentByName(ctx, experiment.Name)
 	if tracking.IsNotFound(err) {
 		id, err := e.client.CreateExperiment(ctx, experiment.Name, keyValues(experiment.Tags))
 		if err == nil {
 			e.telemetry.MlflowExperimentsCreated.Add(ctx, 1)
-			e.logger.Info("Created experiment", zap.String("experiment", experiment.Name), zap.String("experiment_id", id))
-			return id, nil
+			e.logger.Info("Created experiment", zap.String("experiment", experiment.Name), zap.String("experiment_id", id),
+				zap.String("url", e.client.RunsPage(id)))
+		} else if !tracking.IsAlreadyExists(err) { // another collector was faster
+			return tracking.Experiment{}, err
 		}
-		if !tracking.IsAlreadyExists(err) {
-			return "", err
-		}
-		// Another collector was faster.
+		// Where its artifacts are is not in the answer to a create.
 		if found, err = e.client.ExperimentByName(ctx, experiment.Name); err != nil {
-			return "", err
+			return tracking.Experiment{}, err
 		}
 	} else if err != nil {
-		return "", err
+		return tracking.Experiment{}, err
 	}
 	if found.Deleted {
 		if e.onDeleted == OnDeletedReject {
-			return "", errExperimentDeleted
+			return tracking.Experiment{}, errExperimentDeleted
 		}
 		if err := e.client.RestoreExperiment(ctx, found.ID); err != nil {
-			return "", err
+			return tracking.Experiment{}, err
 		}
 		e.logger.Warn("Restored experiment that was deleted in MLflow while calls for it still arrive",
 			zap.String("experiment", experiment.Name), zap.String("experiment_id", found.ID))
 	}
-	return found.ID, nil
+	return found, nil
 }
 
 func keyValues(pairs []run.Pair) []tracking.KeyValue {

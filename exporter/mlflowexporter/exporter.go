@@ -58,6 +58,7 @@ type mlflowExporter struct {
 	// From start on.
 	experiments *experiments
 	store       store
+	companions  *companions
 	deadLetter  *deadLetter
 	stop        func(context.Context) error
 }
@@ -99,6 +100,7 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 		return errors.Join(err, e.deadLetter.close())
 	}
 	e.experiments = newExperiments(client, e.config.Experiment.OnDeleted, e.telemetry, e.settings.Logger)
+	e.companions = newCompanions(e.config, e.builder, client, e.slots, e.telemetry, e.settings.Logger)
 
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
@@ -196,10 +198,12 @@ type call struct {
 	run.Span
 	resource, scope, span int // where it is in the batch
 
-	experiment   run.Experiment
-	experimentID string
-	overflowed   bool // its persona's experiment is one too many
-	err          error
+	experiment run.Experiment
+	found      tracking.Experiment // the experiment in MLflow
+	overflowed bool                // its persona's experiment is one too many
+	artifacts  []run.Artifact
+	runID      string // once the run is there
+	err        error
 }
 
 // push writes the batch's calls as runs. If some can be written later, its error holds just these.
@@ -207,7 +211,8 @@ func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
 	calls := e.calls(ctx, batch)
 	e.resolve(ctx, calls)
 	e.store.write(ctx, e.entries(ctx, calls))
-	return e.retryable(batch, calls)
+	err := e.companions.write(ctx, batch, calls)
+	return e.retryable(batch, calls, err)
 }
 
 // entries are the calls whose experiments are known.
@@ -223,13 +228,14 @@ func (e *mlflowExporter) entries(ctx context.Context, calls []call) []entry {
 			span:       key{trace: c.TraceID(), span: c.SpanID()},
 			start:      c.StartTimestamp().AsTime(),
 			end:        c.EndTimestamp().AsTime(),
-			experiment: tracking.Experiment{ID: c.experimentID, Name: c.experiment.Name},
+			experiment: c.found,
 			build: func() (r run.Run, err error) {
-				err = protect(func() { r = e.builder.Run(&c.Span) })
+				err = protect(func() { r = e.builder.Run(&c.Span, c.found.TakesArtifacts()) })
+				c.artifacts = r.Artifacts
 				return r, err
 			},
-			done: func(_ string, found bool, err error) {
-				if c.err = err; err != nil {
+			done: func(runID string, found bool, err error) {
+				if c.runID, c.err = runID, err; err != nil {
 					e.failed(ctx, c)
 				} else {
 					e.written(ctx, c, found)
@@ -250,6 +256,7 @@ func (e *mlflowExporter) calls(ctx context.Context, batch ptrace.Traces) []call 
 				read, isCall := e.reader.Read(resource.Resource(), scope.Scope(), span)
 				if reason := e.skip(&read, isCall); reason != "" {
 					skipped[reason]++
+					e.explainSkipped(scope.Scope(), span, &read, reason)
 					continue
 				}
 				calls = append(calls, call{
@@ -303,27 +310,27 @@ func (e *mlflowExporter) resolve(ctx context.Context, calls []call) {
 	}
 	var resolving sync.WaitGroup
 	for _, members := range members {
-		if id, ok := e.experiments.known(members[0].experiment.Name); ok {
-			assign(members, id, nil)
+		if found, ok := e.experiments.known(members[0].experiment.Name); ok {
+			assign(members, found, nil)
 			continue
 		}
 		resolving.Go(func() {
 			err := e.slots.Acquire(ctx, 1)
 			if err != nil {
-				assign(members, "", err)
+				assign(members, tracking.Experiment{}, err)
 				return
 			}
 			defer e.slots.Release(1)
-			id, err := e.experiments.id(ctx, members[0].experiment)
-			assign(members, id, err)
+			found, err := e.experiments.find(ctx, members[0].experiment)
+			assign(members, found, err)
 		})
 	}
 	resolving.Wait()
 }
 
-func assign(members []*call, experimentID string, err error) {
+func assign(members []*call, found tracking.Experiment, err error) {
 	for _, c := range members {
-		c.experimentID, c.err = experimentID, err
+		c.found, c.err = found, err
 	}
 }
 
@@ -363,6 +370,7 @@ func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflo
 }
 
 func (e *mlflowExporter) written(ctx context.Context, c *call, found bool) {
+	e.explain(c, found)
 	if c.overflowed {
 		e.telemetry.MlflowSpansOverflowed.Add(ctx, 1)
 	}
@@ -384,9 +392,9 @@ func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string) {
 	c.err = nil
 }
 
-// retryable returns the error that makes the calls with errors come again, and no others.
-func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call) error {
-	var first error
+// retryable returns the error that makes the calls with errors come again, and no others; or, where whole traces are
+// forwarded, the batch, because of a call or of err.
+func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first error) error {
 	var wait time.Duration
 	failed := ptrace.NewTraces()
 	var resource ptrace.ResourceSpans
@@ -422,6 +430,9 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call) error {
 			e.health.succeeded()
 		}
 		return nil
+	}
+	if e.companions.forward != nil {
+		failed = batch
 	}
 	if wait > 0 {
 		first = exporterhelper.NewThrottleRetry(first, wait)

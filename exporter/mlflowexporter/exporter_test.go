@@ -171,7 +171,7 @@ func TestCallsBecomeRunsOfTheirPersonaAndDay(t *testing.T) {
 			assert.Equal(t, r.ExperimentID == e.ID, r.Tags["persona_id"] == persona)
 		}
 	}
-	assert.Equal(t, 2, b.fake.Calls("experiments/get-by-name"), "each experiment is resolved once")
+	assert.Equal(t, 4, b.fake.Calls("experiments/get-by-name"), "each experiment is looked for once, and once it is created")
 	assert.Equal(t, 2, b.fake.Calls("experiments/create"))
 	assert.Zero(t, b.fake.Calls("runs/search"), "no look-up on the normal path")
 	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(6), metricdatatest.IgnoreTimestamp())
@@ -290,9 +290,9 @@ func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
 	delete(requests, "experiments/search ok") // the start's
 	delete(requests, "version ok")
 	assert.Equal(t, map[string]uint64{
-		"experiments/get-by-name absent": 1, "experiments/create ok": 1,
+		"experiments/get-by-name absent": 1, "experiments/create ok": 1, "experiments/get-by-name ok": 1,
 		"runs/create unknown": 2, "runs/search ok": 2,
-		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2,
+		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2, "v1/traces ok": 1, "traces/link-to-run ok": 2,
 	}, requests)
 }
 

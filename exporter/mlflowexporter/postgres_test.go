@@ -20,6 +20,7 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
 )
 
 // databaseBench is an exporter before a real MLflow with PostgreSQL.
@@ -149,7 +150,7 @@ func testOtherDatabase(d databaseBench) {
 	b := d.open(StorePostgres)
 	experiment, err := d.reader.ExperimentByName(d.Context(), "Default")
 	require.NoError(d, err)
-	b.experiments.ids.Add("postgres_"+d.name, experiment.ID)
+	b.experiments.byName.Add("postgres_"+d.name, tracking.Experiment{ID: experiment.ID, Name: "postgres_" + d.name})
 	err = b.push(d.Context(), llmCalls(2, d.name))
 	require.Len(d, failed(d.T, err), 2)
 	require.ErrorContains(d, err, "`store::dsn` is not the database of the server at `endpoint`")

@@ -310,6 +310,13 @@ func (r *Reader) personaOf(places ...pcommon.Map) string {
 	return ""
 }
 
+// IsContent reports whether an attribute of that name can carry what was said in a call, in any dialect.
+func (r *Reader) IsContent(key string) bool {
+	e, known := r.names[key]
+	family, _, _ := r.familyOf(key, known, e)
+	return family != nil || e.sides != 0
+}
+
 // notEmpty reports whether a content attribute holds anything, without parsing it.
 func notEmpty(v pcommon.Value) bool {
 	switch v.Type() {

@@ -170,3 +170,17 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestContentAttributesAreKnownByName(t *testing.T) {
+	r := NewReader(Options{})
+	for _, key := range []string{
+		"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.tool.call.arguments",
+		"gen_ai.tool.call.result", "input.value", "output.value", "gen_ai.prompt.0.content", "ai.prompt", "traceloop.entity.input",
+		"llm.input_messages.0.message.content",
+	} {
+		assert.True(t, r.IsContent(key), key)
+	}
+	for _, key := range []string{"gen_ai.request.model", "service.name", "gen_ai.usage.input_tokens", "session.id", "host.name"} {
+		assert.False(t, r.IsContent(key), key)
+	}
+}

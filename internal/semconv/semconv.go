@@ -26,6 +26,9 @@ const (
 	GenAIToolCallID         = "gen_ai.tool.call.id"
 	GenAIToolCallArguments  = "gen_ai.tool.call.arguments"
 	GenAIToolCallResult     = "gen_ai.tool.call.result"
+	GenAIDataSourceID       = "gen_ai.data_source.id"
+	GenAIRetrievalQueryText = "gen_ai.retrieval.query.text"
+	GenAIRetrievalDocuments = "gen_ai.retrieval.documents"
 
 	GenAIPromptVariablePrefix     = "gen_ai.prompt.variable." // + name; newer than 1.41
 	GenAIToolType                 = "gen_ai.tool.type"        // function, extension or datastore
@@ -143,6 +146,17 @@ const (
 	// Values of GenAITokenType.
 	TokenTypeInput  = "input"
 	TokenTypeOutput = "output"
+)
+
+// EventEvaluationResult is the name of the event that says how good an answer is.
+const EventEvaluationResult = "gen_ai.evaluation.result"
+
+// Attributes of EventEvaluationResult.
+const (
+	GenAIEvaluationName        = "gen_ai.evaluation.name"
+	GenAIEvaluationScoreValue  = "gen_ai.evaluation.score.value"
+	GenAIEvaluationScoreLabel  = "gen_ai.evaluation.score.label"
+	GenAIEvaluationExplanation = "gen_ai.evaluation.explanation"
 )
 
 // EventInferenceDetails is the name of the log event that carries the content of a call.

@@ -42,6 +42,11 @@ func (c *Client) Observe(f func(ctx context.Context, endpoint string, took time.
 	c.observe = f
 }
 
+// RunsPage is the address of an experiment's runs in MLflow's web interface, which shows them in this mode only.
+func (c *Client) RunsPage(experimentID string) string {
+	return c.endpoint + "/#/experiments/" + experimentID + "/runs?workflowType=machine_learning"
+}
+
 // KeyValue is a param or a tag.
 type KeyValue struct {
 	Key   string `json:"key"`
@@ -88,9 +93,10 @@ const (
 
 // Experiment is a named set of runs.
 type Experiment struct {
-	ID      string `json:"experiment_id"`
-	Name    string `json:"name"`
-	Deleted bool   `json:"-"` // soft-deleted: it takes no runs until it is restored
+	ID        string `json:"experiment_id"`
+	Name      string `json:"name"`
+	Artifacts string `json:"artifact_location"` // URI below which the artifacts of its runs are
+	Deleted   bool   `json:"-"`                 // soft-deleted: it takes no runs until it is restored
 }
 
 // NewRun is what a run has from its creation.
@@ -140,7 +146,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	if err := c.post(ctx, opCheck, in, nil); err != nil {
 		return "", err
 	}
-	version, err := c.do(ctx, opVersion, http.MethodGet, "", nil)
+	version, err := c.do(ctx, opVersion, request{method: http.MethodGet})
 	return strings.TrimSpace(string(version)), err
 }
 
@@ -152,7 +158,7 @@ func (c *Client) ExperimentByName(ctx context.Context, name string) (Experiment,
 			LifecycleStage string `json:"lifecycle_stage"`
 		} `json:"experiment"`
 	}
-	answer, err := c.do(ctx, opFindExperiment, http.MethodGet, "?experiment_name="+url.QueryEscape(name), nil)
+	answer, err := c.do(ctx, opFindExperiment, request{method: http.MethodGet, suffix: "?experiment_name=" + url.QueryEscape(name)})
 	if err == nil {
 		err = decode(opFindExperiment, answer, &out)
 	}
@@ -270,7 +276,7 @@ func (c *Client) post(ctx context.Context, op operation, in, out any) error {
 	if err != nil {
 		return &Error{Op: op.doing, Class: Permanent, Err: err}
 	}
-	answer, err := c.do(ctx, op, http.MethodPost, "", body)
+	answer, err := c.do(ctx, op, request{method: http.MethodPost, contentType: "application/json", body: body})
 	if err != nil || out == nil {
 		return err
 	}
@@ -286,24 +292,34 @@ func decode(op operation, answer []byte, out any) error {
 	return nil
 }
 
-// do makes a call, tells the observer, and returns the body of its answer.
-func (c *Client) do(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
+// request is what differs between the requests of an operation.
+type request struct {
+	method      string
+	suffix      string // of the operation's path
+	contentType string
+	experiment  string // to which OTLP spans go
+	body        []byte
+}
+
+// do makes a request, tells the observer, and returns the body of its answer.
+func (c *Client) do(ctx context.Context, op operation, r request) ([]byte, error) {
 	begin := time.Now()
-	answer, err := c.request(ctx, op, method, query, body)
+	answer, err := c.send(ctx, op, r)
 	c.observe(ctx, op.name(), time.Since(begin), err)
 	return answer, err
 }
 
-func (c *Client) request(ctx context.Context, op operation, method, query string, body []byte) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.endpoint+op.path+query, bytes.NewReader(body))
+func (c *Client) send(ctx context.Context, op operation, r request) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.endpoint+op.path+r.suffix, bytes.NewReader(r.body))
 	if err != nil {
 		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", Err: err}
 	}
-	if method == http.MethodPost {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.workspace != "" {
-		req.Header.Set("X-MLFLOW-WORKSPACE", c.workspace)
+	for name, value := range map[string]string{
+		"Content-Type": r.contentType, "X-MLFLOW-WORKSPACE": c.workspace, "X-MLFLOW-EXPERIMENT-ID": r.experiment,
+	} {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {

@@ -60,11 +60,27 @@ func (e *Error) Error() string {
 // Unwrap returns the transport's error.
 func (e *Error) Unwrap() error { return e.Err }
 
+// MLflow's error codes that decide something.
+const (
+	codeAbsent = "RESOURCE_DOES_NOT_EXIST"
+	codeExists = "RESOURCE_ALREADY_EXISTS"
+)
+
 // IsNotFound reports whether err says that the thing asked for does not exist.
-func IsNotFound(err error) bool { return hasCode(err, "RESOURCE_DOES_NOT_EXIST") }
+func IsNotFound(err error) bool { return hasCode(err, codeAbsent) }
 
 // IsAlreadyExists reports whether err says that the name is taken.
-func IsAlreadyExists(err error) bool { return hasCode(err, "RESOURCE_ALREADY_EXISTS") }
+func IsAlreadyExists(err error) bool { return hasCode(err, codeExists) }
+
+// IsUnsupported reports whether err says that the server has no such method: another implementation, or an older one.
+func IsUnsupported(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	return e.Status == http.StatusNotFound && !e.Gone && e.Hint != hintWorkspace ||
+		e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusNotImplemented
+}
 
 func hasCode(err error, code string) bool {
 	var e *Error
@@ -95,6 +111,13 @@ var (
 	opDeleteRun         = operation{api + "runs/delete", "deleting run", Retryable}
 	opRestoreRun        = operation{api + "runs/restore", "restoring run", Retryable}
 	opSearchRuns        = operation{api + "runs/search", "searching runs", Retryable}
+	opPutArtifact       = operation{"/api/2.0/mlflow-artifacts/artifacts", "writing artifact", Retryable}
+	opSendTraces        = operation{"/v1/traces", "sending traces", Retryable}
+	opLinkTraces        = operation{api + "traces/link-to-run", "linking trace to run", Retryable}
+	opLinkPrompts       = operation{api + "traces/link-prompts", "linking trace to prompt", Retryable}
+	opAssess            = operation{"/api/3.0/mlflow/traces", "writing assessment", Retryable}
+	opFindModel         = operation{api + "registered-models/get", "looking up prompt", Retryable}
+	opTagModel          = operation{api + "registered-models/set-tag", "showing prompt in experiment", Retryable}
 )
 
 // noAnswer is the error of a call that got no complete answer. A connection that was never made carried nothing out.
@@ -124,6 +147,7 @@ type rule struct {
 	class   Class
 	gone    bool
 	hint    string
+	means   string // the error_code that fits better than the answer's
 }
 
 const anyCode = "*"
@@ -140,11 +164,13 @@ var rules = []rule{
 	{status: 401, class: Retryable, hint: hintLogin},
 	{status: 403, message: "Invalid Host header", class: Retryable, hint: hintHost},
 	{status: 403, class: Retryable, hint: hintRights},
-	{status: 404, message: "Workspace", code: "RESOURCE_DOES_NOT_EXIST", class: Retryable, hint: hintWorkspace},
-	{status: 404, code: "RESOURCE_DOES_NOT_EXIST", class: Retryable, gone: true},
+	{status: 404, message: "Workspace", code: codeAbsent, class: Retryable, hint: hintWorkspace},
+	{status: 404, code: codeAbsent, class: Retryable, gone: true},
 	{status: 404, class: Retryable, hint: hintNotMLflow},
 	{status: 405, class: Retryable, hint: hintNotMLflow},
 	{status: 413, class: Permanent, hint: hintTooLarge},
+	{status: 422, class: Permanent},
+	{status: 500, message: "due to a constraint violation", class: Permanent, means: codeExists}, // a second assessment of an id
 	{status: 408, class: Retryable},
 	{status: 429, class: Retryable},
 }
@@ -166,6 +192,9 @@ func refused(op operation, resp *http.Response, answer []byte) *Error {
 	for _, r := range rules {
 		if r.fits(resp.StatusCode, body.Code, body.Message) {
 			e.Class, e.Gone, e.Hint = r.class, r.gone, r.hint
+			if r.means != "" {
+				e.Code = r.means
+			}
 			break
 		}
 	}

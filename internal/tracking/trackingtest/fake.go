@@ -25,6 +25,8 @@ type Fake struct {
 	experiments []*Experiment
 	runs        []*Run
 	runsByID    map[string]*Run
+	traces      []*Trace
+	tracesByID  map[string]*Trace
 	calls       map[string]int
 }
 
@@ -42,6 +44,7 @@ type Run struct {
 	Deleted                              bool
 	Params, Tags                         map[string]string
 	Metrics                              map[string]float64
+	Artifacts                            map[string]string // name → content
 }
 
 // Fault is what goes wrong with one call. The zero Fault is nothing.
@@ -58,13 +61,13 @@ type Fault struct {
 
 // NewFake starts a Fake on a free port of the loopback interface. Close it after use.
 func NewFake() *Fake {
-	f := &Fake{runsByID: make(map[string]*Run), calls: make(map[string]int)}
+	f := &Fake{runsByID: make(map[string]*Run), tracesByID: make(map[string]*Trace), calls: make(map[string]int)}
 	f.Server = httptest.NewServer(f)
 	return f
 }
 
-// SetFault sets what goes wrong from now on; fault is asked for every call, by its path below /api/2.0/mlflow/, one at a
-// time, and must not use the Fake. Nil is nothing.
+// SetFault sets what goes wrong from now on; fault is asked for every call, by its path below /api/2.0/mlflow/ or, where it
+// is elsewhere, its first two elements, one at a time, and must not use the Fake. Nil is nothing.
 func (f *Fake) SetFault(fault func(call string) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -95,7 +98,7 @@ func (f *Fake) Runs() []Run {
 	return active
 }
 
-// Calls returns how often a call came, by its path below /api/2.0/mlflow/.
+// Calls returns how often a call came, by the name that SetFault has for it.
 func (f *Fake) Calls(call string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,9 +122,8 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "3.17.2")
 		return
 	}
-	call, ok := strings.CutPrefix(r.URL.Path, "/api/2.0/mlflow/")
-	handle := handlers[call]
-	if !ok || handle == nil {
+	call, handle := route(r)
+	if handle == nil {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(http.StatusNotFound)
 		fmt.Fprint(w, "<!doctype html><title>404 Not Found</title>")
@@ -142,19 +144,39 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(fault.Status)
 		return
 	}
-	var in request
-	if r.Method == http.MethodPost {
-		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-			answer(w, http.StatusBadRequest, refusal{"BAD_REQUEST", "the body is no JSON"})
-			return
-		}
-	}
-	in.ExperimentName = r.URL.Query().Get("experiment_name")
-	status, out := handle(f, &in)
+	status, out := handle(f, r)
 	if fault.LoseAnswer {
 		panic(http.ErrAbortHandler)
 	}
 	answer(w, status, out)
+}
+
+// route returns the name of a call and what carries it out.
+func route(r *http.Request) (string, handler) {
+	if call, ok := strings.CutPrefix(r.URL.Path, "/api/2.0/mlflow/"); ok {
+		if handle := handlers[call]; handle != nil {
+			return call, withJSON(handle)
+		}
+		return call, nil
+	}
+	return routeTraces(r)
+}
+
+// handler carries out a call under the Fake's lock and returns its HTTP status and answer.
+type handler func(f *Fake, r *http.Request) (int, any)
+
+func withJSON(handle func(*Fake, *request) (int, any)) handler {
+	return func(f *Fake, r *http.Request) (int, any) {
+		var in request
+		if r.Method == http.MethodPost {
+			if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+				return http.StatusBadRequest, refusal{"BAD_REQUEST", "the body is no JSON"}
+			}
+		}
+		in.ExperimentName = r.URL.Query().Get("experiment_name")
+		in.ModelName = r.URL.Query().Get("name")
+		return handle(f, &in)
+	}
 }
 
 func answer(w http.ResponseWriter, status int, out any) {
@@ -179,6 +201,10 @@ type request struct {
 	Tags           []pair   `json:"tags"`
 	Params         []pair   `json:"params"`
 	Metrics        []metric `json:"metrics"`
+	TraceID        string   `json:"trace_id"`
+	TraceIDs       []string `json:"trace_ids"`
+	Prompts        []Prompt `json:"prompt_versions"`
+	ModelName      string   `json:"-"`
 }
 
 type pair struct {
@@ -197,9 +223,10 @@ type refusal struct {
 }
 
 type experimentInfo struct {
-	ID    string `json:"experiment_id"`
-	Name  string `json:"name"`
-	Stage string `json:"lifecycle_stage"`
+	ID        string `json:"experiment_id"`
+	Name      string `json:"name"`
+	Stage     string `json:"lifecycle_stage"`
+	Artifacts string `json:"artifact_location"`
 }
 
 type runInfo struct {
@@ -237,7 +264,7 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 				}
 				return http.StatusOK, struct {
 					Experiment experimentInfo `json:"experiment"`
-				}{experimentInfo{e.ID, e.Name, stage}}
+				}{experimentInfo{e.ID, e.Name, stage, "mlflow-artifacts:/" + e.ID}}
 			}
 		}
 		return http.StatusNotFound, refusal{"RESOURCE_DOES_NOT_EXIST", "Could not find experiment with name '" + in.ExperimentName + "'"}
@@ -269,6 +296,7 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		r := &Run{
 			ID: fmt.Sprintf("%032x", len(f.runs)+1), ExperimentID: e.ID, Name: in.RunName, User: in.User, Status: "RUNNING",
 			Start: in.StartTime, Params: make(map[string]string), Tags: make(map[string]string), Metrics: make(map[string]float64),
+			Artifacts: make(map[string]string),
 		}
 		set(r.Tags, in.Tags)
 		f.runs = append(f.runs, r)
@@ -320,6 +348,9 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		}
 		return http.StatusNotFound, refusal{"RESOURCE_DOES_NOT_EXIST", "Run with id=" + in.RunID + " not found"}
 	},
+	"traces/link-to-run":    linkToRun,
+	"traces/link-prompts":   linkPrompts,
+	"registered-models/get": noModel,
 	"runs/search": func(f *Fake, in *request) (int, any) {
 		match := tagFilter.FindStringSubmatch(in.Filter)
 		if match == nil {

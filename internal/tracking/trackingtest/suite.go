@@ -20,7 +20,7 @@ import (
 // Suite tests that the server at the endpoint does what package tracking and its users rely on. It leaves experiments of
 // its own behind, whose names begin with "conformance-".
 func Suite(t *testing.T, endpoint string) {
-	for name, test := range map[string]func(*testing.T, *conformance){
+	suite(t, endpoint, map[string]func(*testing.T, *conformance){
 		"an experiment is created once":                   testExperiment,
 		"a deleted experiment is found and restored":      testDeletedExperiment,
 		"a run is written in three calls":                 testRun,
@@ -31,7 +31,11 @@ func Suite(t *testing.T, endpoint string) {
 		"a run that was deleted is not found":             testDeletedRun,
 		"a run that was deleted is restored as it was":    testRestoredRun,
 		"the text of an error has no value that was sent": testErrorText,
-	} {
+	})
+}
+
+func suite(t *testing.T, endpoint string, tests map[string]func(*testing.T, *conformance)) {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, newConformance(t, endpoint)) })
 	}
 }
@@ -91,6 +95,7 @@ func testExperiment(t *testing.T, c *conformance) {
 
 	found, err := c.ExperimentByName(t.Context(), c.name)
 	require.NoError(t, err)
+	found.Artifacts = "" // each server has its own
 	assert.Equal(t, tracking.Experiment{ID: id, Name: c.name}, found)
 }
 
@@ -102,6 +107,7 @@ func testDeletedExperiment(t *testing.T, c *conformance) {
 	require.True(t, tracking.IsAlreadyExists(err), "%v", err)
 	found, err := c.ExperimentByName(t.Context(), c.name)
 	require.NoError(t, err)
+	found.Artifacts = ""
 	assert.Equal(t, tracking.Experiment{ID: id, Name: c.name, Deleted: true}, found)
 
 	// MLflow refuses the run. fasttrackml takes it, and has it when the experiment is restored.

@@ -21,6 +21,7 @@ func TestFakeConforms(t *testing.T) {
 	fake := trackingtest.NewFake()
 	t.Cleanup(fake.Close)
 	trackingtest.Suite(t, fake.URL)
+	trackingtest.SuiteTraces(t, fake.URL)
 }
 
 func TestMLflowOnSQLiteConforms(t *testing.T) {
@@ -28,6 +29,7 @@ func TestMLflowOnSQLiteConforms(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	trackingtest.Suite(t, server.URL)
+	trackingtest.SuiteTraces(t, server.URL)
 }
 
 func TestMLflowOnPostgresConforms(t *testing.T) {
@@ -36,6 +38,7 @@ func TestMLflowOnPostgresConforms(t *testing.T) {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	trackingtest.WriterSuite(t, url, trackingtest.ByREST(tracking.NewClient(&http.Client{Transport: transport}, url, "")))
+	trackingtest.SuiteTraces(t, url)
 }
 
 func TestFastTrackMLConforms(t *testing.T) {
@@ -43,4 +46,5 @@ func TestFastTrackMLConforms(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	trackingtest.Suite(t, server.URL)
+	trackingtest.SuiteNoTraces(t, server.URL)
 }

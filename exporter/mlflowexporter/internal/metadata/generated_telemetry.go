@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                    metric.Meter
 	mu                       sync.Mutex
 	registrations            []metric.Registration
+	MlflowCompanionsDropped  metric.Int64Counter
 	MlflowDoubtsDropped      metric.Int64Counter
 	MlflowDoubtsWaiting      metric.Int64ObservableGauge
 	MlflowExperimentsCreated metric.Int64Counter
@@ -40,6 +41,7 @@ type TelemetryBuilder struct {
 	MlflowRunsWritten        metric.Int64Counter
 	MlflowSpansOverflowed    metric.Int64Counter
 	MlflowSpansSkipped       metric.Int64Counter
+	MlflowTracesWritten      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -111,6 +113,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.MlflowCompanionsDropped, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_companions_dropped",
+		metric.WithDescription("What was not written beside a run because MLflow does not take it. The run itself is complete. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.MlflowDoubtsDropped, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_doubts_dropped",
 		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]"),
@@ -182,6 +190,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_mlflow_spans_skipped",
 		metric.WithDescription("Spans that are no LLM call of their own, or of an operation that `runs::operations` does not list. [Alpha]"),
 		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowTracesWritten, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_traces_written",
+		metric.WithDescription("Traces written beside runs. [Alpha]"),
+		metric.WithUnit("{trace}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -28,6 +28,7 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.MlflowCompanionsDropped.Add(context.Background(), 1)
 	tb.MlflowDoubtsDropped.Add(context.Background(), 1)
 	tb.MlflowExperimentsCreated.Add(context.Background(), 1)
 	tb.MlflowRequestDuration.Record(context.Background(), 1)
@@ -38,6 +39,10 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.MlflowRunsWritten.Add(context.Background(), 1)
 	tb.MlflowSpansOverflowed.Add(context.Background(), 1)
 	tb.MlflowSpansSkipped.Add(context.Background(), 1)
+	tb.MlflowTracesWritten.Add(context.Background(), 1)
+	AssertEqualMlflowCompanionsDropped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowDoubtsDropped(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -72,6 +77,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowSpansSkipped(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualMlflowTracesWritten(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -10,9 +10,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 )
 
 // Content says how much of prompts and responses is written.
@@ -28,17 +31,77 @@ const (
 // Contents are the values that Content can have.
 var Contents = []Content{ContentFull, ContentHash, ContentOff}
 
-// param is the value that stands for a text, empty if the text is.
-func (c Content) param(text string, max int) string {
-	switch {
-	case text == "" || c == ContentOff:
-		return ""
-	case c == ContentHash:
-		sum := sha256.Sum256([]byte(text))
-		return "sha256:" + hex.EncodeToString(sum[:8])
-	default:
-		return cut(clean(text), max)
+// messages is what was said in the call. It is nothing where content is off, so that nothing made of it can let content out.
+func (b *Builder) messages(s *Span) genai.Messages {
+	if b.Content == ContentOff {
+		return genai.Messages{}
 	}
+	if s.Call.Operation == semconv.OperationRetrieval {
+		return exchange(s.attribute(semconv.GenAIRetrievalQueryText), s.attribute(semconv.GenAIRetrievalDocuments))
+	}
+	return s.Call.Messages()
+}
+
+// exchange is a question and its answer.
+func exchange(question, answer string) genai.Messages {
+	say := func(role, text string) []genai.Message {
+		if text == "" {
+			return nil
+		}
+		return []genai.Message{{Role: role, Parts: []genai.Part{{Kind: genai.PartText, Text: text}}}}
+	}
+	return genai.Messages{Input: say("user", question), Output: say("assistant", answer)}
+}
+
+// Artifacts of a run whose prompt or response is cut in its param.
+const (
+	artifactPrompt   = "prompt.txt"
+	artifactResponse = "response.md"
+	artifactMessages = "messages.json"
+)
+
+// said is the prompt and the response as params, and what is kept beside them where they are cut.
+type said struct {
+	prompt, response string
+	lengths          []Pair // tags: the whole lengths, in characters, of what is cut
+	artifacts        []Artifact
+}
+
+func (b *Builder) said(messages genai.Messages, artifacts bool) said {
+	var all said
+	keep := func(tag, text, artifact string) string {
+		if b.Content == ContentHash {
+			return hash(text)
+		}
+		if !artifacts {
+			artifact = ""
+		}
+		whole := clean(text)
+		value := cut(whole, b.MaxValue, artifact)
+		if len(value) == len(whole) {
+			return whole
+		}
+		all.lengths = append(all.lengths, Pair{tag, strconv.Itoa(utf8.RuneCountInString(whole))})
+		if artifacts {
+			all.artifacts = append(all.artifacts, Artifact{artifact, whole})
+		}
+		return value
+	}
+	all.prompt = keep("prompt_length", promptText(messages), artifactPrompt)
+	all.response = keep("response_length", responseText(messages), artifactResponse)
+	if all.artifacts != nil {
+		all.artifacts = append(all.artifacts, Artifact{artifactMessages, jsonText(conversation{asInput(messages), asOutput(messages)})})
+	}
+	return all
+}
+
+// hash stands for a text that is not written, empty if the text is.
+func hash(text string) string {
+	if text == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:8])
 }
 
 // promptText is the text of everything that was sent. One user message and nothing else is its text; otherwise every

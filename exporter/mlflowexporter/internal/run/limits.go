@@ -16,6 +16,7 @@ const (
 	MaxParam = 6000
 	maxTag   = 5000 // of an experiment; a run's tag may have 8000
 	maxName  = 250
+	maxKey   = 200 // of what is a part of a key, which may have 250
 )
 
 // clean makes text that any MLflow store takes: valid UTF-8 without NUL, which PostgreSQL refuses with a 500.
@@ -75,8 +76,8 @@ func last(text string, max int) string {
 }
 
 // cut returns text that is no longer than max code points: where it is longer, its head and tail around a marker that
-// says how much is missing. The text must be valid UTF-8.
-func cut(text string, max int) string {
+// says how much is missing and, if it is not empty, which artifact has the whole. The text must be valid UTF-8.
+func cut(text string, max int, artifact string) string {
 	if len(text) <= max {
 		return text
 	}
@@ -85,13 +86,29 @@ func cut(text string, max int) string {
 		return text
 	}
 	// The marker's own length depends on the number in it, which is never longer than that of the whole text.
-	room := max - utf8.RuneCountInString(marker(length))
+	room := max - utf8.RuneCountInString(marker(length, artifact))
 	if room <= 0 {
 		return first(text, max)
 	}
 	tail := room / 4 // the end of a prompt is its question, but its beginning says more
 	head := room - tail
-	return first(text, head) + marker(length-room) + last(text, tail)
+	return first(text, head) + marker(length-room, artifact) + last(text, tail)
 }
 
-func marker(n int) string { return fmt.Sprintf("…[%d characters cut]…", n) }
+func marker(n int, artifact string) string {
+	if artifact == "" {
+		return fmt.Sprintf("…[%d characters cut]…", n)
+	}
+	return fmt.Sprintf("…[%d characters cut, whole in artifact %s]…", n, artifact)
+}
+
+// metricKey makes a key of a metric from text: MLflow takes letters, digits and a few signs, and no empty key.
+func metricKey(text string) string {
+	key := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("_-. ", r) {
+			return r
+		}
+		return '_'
+	}, line(text, maxKey))
+	return strings.Trim(key, ". ")
+}

@@ -61,14 +61,21 @@ type Experiment struct {
 
 // Run is everything that is written about a call.
 type Run struct {
+	Name      string
+	User      string
+	Start     int64 // milliseconds since the epoch
+	End       int64 // milliseconds since the epoch
+	Failed    bool
+	Params    []Pair
+	Metrics   []Metric
+	Tags      []Pair
+	Artifacts []Artifact // what is cut in a param, whole
+}
+
+// Artifact is a file of a run.
+type Artifact struct {
 	Name    string
-	User    string
-	Start   int64 // milliseconds since the epoch
-	End     int64 // milliseconds since the epoch
-	Failed  bool
-	Params  []Pair
-	Metrics []Metric
-	Tags    []Pair
+	Content string
 }
 
 // Builder makes runs. It is safe for concurrent use.
@@ -79,6 +86,8 @@ type Builder struct {
 	ExperimentName Template
 	// Name is the template of a run's name, of RunVariables.
 	Name Template
+	// Color is the template, of ColorVariables, of what runs have the same colour for. Empty leaves colours to MLflow.
+	Color Template
 	// Location is the time zone of an experiment's date.
 	Location *time.Location
 	// Content says how much of prompts and responses is written.
@@ -119,12 +128,9 @@ func (b *Builder) Experiment(s *Span, persona string) Experiment {
 	return e
 }
 
-// Run returns the run of the call.
-func (b *Builder) Run(s *Span) Run {
-	var messages genai.Messages
-	if b.Content != ContentOff {
-		messages = s.Call.Messages()
-	}
+// Run returns the run of the call. If artifacts is true, what is cut is kept whole in artifacts of the run.
+func (b *Builder) Run(s *Span, artifacts bool) Run {
+	messages := b.messages(s)
 	start, end := s.StartTimestamp().AsTime(), s.EndTimestamp().AsTime()
 	if end.Before(start) {
 		end = start
@@ -136,9 +142,11 @@ func (b *Builder) Run(s *Span) Run {
 		End:    end.UnixMilli(),
 		Failed: s.Status().Code() == ptrace.StatusCodeError,
 	}
-	r.Params = b.params(s, messages)
-	r.Metrics = metrics(s, messages)
-	r.Tags = b.tags(s, messages, r)
+	said := b.said(messages, artifacts)
+	r.Params = b.params(s, said)
+	r.Metrics = append(metrics(s, messages), scores(s)...)
+	r.Tags = append(b.tags(s, messages, r), said.lengths...)
+	r.Artifacts = said.artifacts
 	return r
 }
 
@@ -169,7 +177,7 @@ func (b *Builder) name(s *Span, messages genai.Messages) string {
 		case "time":
 			return at.Format(time.TimeOnly)
 		case "model":
-			return orUnknown(s.Call.Model())
+			return orUnknown(subject(s))
 		case "operation":
 			return s.Call.Operation
 		case "prompt":
@@ -185,13 +193,16 @@ func (b *Builder) name(s *Span, messages genai.Messages) string {
 	}), maxName)
 }
 
-func (b *Builder) params(s *Span, messages genai.Messages) []Pair {
+func (b *Builder) params(s *Span, said said) []Pair {
 	call := &s.Call
 	var p pairs
 	p.add("persona_id", b.Persona(s))
 	p.add("model", line(call.Model(), MaxParam))
-	p.add("prompt", b.Content.param(promptText(messages), b.MaxValue))
-	p.add("response", b.Content.param(responseText(messages), b.MaxValue))
+	p.add("prompt", said.prompt)
+	p.add("response", said.response)
+	p.add("tool", line(s.attribute(semconv.GenAIToolName), MaxParam))
+	p.add("agent", line(s.attribute(semconv.GenAIAgentName), MaxParam))
+	p.add("data_source", line(s.attribute(semconv.GenAIDataSourceID), MaxParam))
 	p.add("provider", line(call.Provider, MaxParam))
 	p.add("operation", line(call.Operation, MaxParam))
 	if call.ResponseModel != call.Model() {
@@ -218,8 +229,9 @@ func (b *Builder) params(s *Span, messages genai.Messages) []Pair {
 func metrics(s *Span, messages genai.Messages) []Metric {
 	call := &s.Call
 	duration, timed := latency(s)
+	prefix := metricPrefix(call.Operation)
 	var m []Metric
-	add := func(key string, value float64) { m = append(m, Metric{key, value}) }
+	add := func(key string, value float64) { m = append(m, Metric{prefix + key, value}) }
 	count := func(key string, n genai.Optional[int64]) {
 		if n.Set {
 			add(key, float64(n.Value))
@@ -231,13 +243,16 @@ func metrics(s *Span, messages genai.Messages) []Metric {
 	if timed {
 		add("latency_ms", float64(duration)/float64(time.Millisecond))
 	}
-	if cost, ok := s.Attributes().Get(semconv.TokenCostUSD); ok && cost.Type() == pcommon.ValueTypeDouble && finite(cost.Double()) {
-		add("cost_usd", cost.Double())
+	if cost, ok := costOf(s); ok {
+		add("cost_usd", cost)
 	}
 	count("cached_tokens", call.Usage.CacheRead)
 	count("reasoning_tokens", call.Usage.Reasoning)
 	if call.TimeToFirstChunk.Set {
 		add("time_to_first_token_ms", call.TimeToFirstChunk.Value*1000)
+	}
+	if prefix != "" {
+		return m
 	}
 	if call.Usage.Output.Set && timed && duration > 0 {
 		add("tokens_per_second", float64(call.Usage.Output.Value)/duration.Seconds())
@@ -246,6 +261,28 @@ func metrics(s *Span, messages genai.Messages) []Metric {
 		add("tool_calls", float64(len(toolCalls(messages))))
 	}
 	return m
+}
+
+// metricPrefix sets the metrics of what calls no model apart, such as agent_total_tokens, so that a sum over runs does not
+// count the calls below an agent twice.
+func metricPrefix(operation string) string {
+	switch operation {
+	case semconv.OperationChat, semconv.OperationTextCompletion, semconv.OperationGenerateContent, semconv.OperationEmbeddings:
+		return ""
+	case semconv.OperationExecuteTool:
+		return "tool_"
+	default:
+		return metricKey(strings.TrimPrefix(operation, "invoke_")) + "_"
+	}
+}
+
+// costOf is what the token processor says that the call cost, in US dollars.
+func costOf(s *Span) (float64, bool) {
+	cost, ok := s.Attributes().Get(semconv.TokenCostUSD)
+	if !ok || cost.Type() != pcommon.ValueTypeDouble || !finite(cost.Double()) {
+		return 0, false
+	}
+	return cost.Double(), true
 }
 
 // latency is how long the call took. It is not known for a line of a batch, whose times are those of the whole batch, and
@@ -266,7 +303,9 @@ func (b *Builder) tags(s *Span, messages genai.Messages, r Run) []Pair {
 	add("date", b.Date(s))
 	add("model", call.Model())
 	add(semconv.GenAIProviderName, call.Provider)
+	add("prompt_name", call.PromptName)
 	add("prompt_version", call.PromptVersion)
+	add(tagLinkedPrompts, linkedPrompts(s))
 	add("token_source", tokenSource(s))
 	add("tools", strings.Join(toolNames(messages), ","))
 	reasons := call.FinishReasons()
@@ -287,6 +326,8 @@ func (b *Builder) tags(s *Span, messages genai.Messages, r Run) []Pair {
 	add("mlflow.user", r.User)
 	add("mlflow.source.name", service)
 	add("mlflow.source.type", "JOB")
+	add("mlflow.source.git.commit", s.attribute("vcs.ref.head.revision"))
+	add("mlflow.runColor", b.color(s))
 	p.add("mlflow.note.content", b.note(s, r))
 	return p
 }

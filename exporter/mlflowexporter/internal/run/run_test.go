@@ -72,14 +72,26 @@ func dump(all []written) string {
 			fmt.Fprintf(&b, "  metric %s: %v\n", m.Key, m.Value)
 		}
 		pairs("tag", w.Run.Tags)
+		dumpTrace(&b, w.Trace)
 		b.WriteString("\n")
 	}
 	return b.String()
 }
 
+func dumpTrace(b *strings.Builder, span ptrace.Span) {
+	fmt.Fprintf(b, "trace %s span %s %q %s %q\n", span.TraceID(), span.SpanID(), span.Name(), span.Status().Code(), span.Status().Message())
+	for key, value := range span.Attributes().All() {
+		fmt.Fprintf(b, "  attribute %s: %q\n", key, value.AsString())
+	}
+	for _, event := range span.Events().All() {
+		fmt.Fprintf(b, "  event %s: %v\n", event.Name(), event.Attributes().AsRaw())
+	}
+}
+
 type written struct {
 	Experiment Experiment
 	Run        Run
+	Trace      ptrace.Span
 }
 
 func runs(b *Builder, traces ptrace.Traces) []written {
@@ -90,7 +102,9 @@ func runs(b *Builder, traces ptrace.Traces) []written {
 			for _, span := range scope.Spans().All() {
 				if call, ok := reader.Read(resource.Resource(), scope.Scope(), span); ok {
 					s := &Span{Resource: resource.Resource(), Scope: scope.Scope(), Span: span, Call: call}
-					all = append(all, written{b.Experiment(s, b.Persona(s)), b.Run(s)})
+					trace := ptrace.NewSpan()
+					b.Trace(s, trace)
+					all = append(all, written{b.Experiment(s, b.Persona(s)), b.Run(s, true), trace})
 				}
 			}
 		}
@@ -149,19 +163,19 @@ func TestContentModesLetNothingElseOut(t *testing.T) {
 	b := builder(t)
 
 	b.Content = ContentFull
-	r := b.Run(chat(secret))
+	r := b.Run(chat(secret), true)
 	assert.Contains(t, param(r, "prompt"), secret)
 	assert.Contains(t, param(r, "response"), secret)
 	assert.Contains(t, r.Name, secret)
 
 	b.Content = ContentHash
-	hashed := b.Run(chat(secret))
+	hashed := b.Run(chat(secret), true)
 	assert.Regexp(t, `^sha256:[0-9a-f]{16}$`, param(hashed, "prompt"))
 	assert.Regexp(t, `^sha256:[0-9a-f]{16}$`, param(hashed, "response"))
 	assert.NotEqual(t, param(hashed, "prompt"), param(hashed, "response"))
 
 	b.Content = ContentOff
-	off := b.Run(chat(secret))
+	off := b.Run(chat(secret), true)
 	assert.Empty(t, param(off, "prompt"))
 	assert.Empty(t, param(off, "response"))
 
@@ -187,7 +201,7 @@ func TestValuesFitEveryStore(t *testing.T) {
 	s.Status().SetMessage(hostile)
 	s.Call = read(s.Span)
 	b := builder(t)
-	experiment, r := b.Experiment(s, b.Persona(s)), b.Run(s)
+	experiment, r := b.Experiment(s, b.Persona(s)), b.Run(s, false)
 
 	fits := func(text string, max int) {
 		t.Helper()
@@ -213,10 +227,10 @@ func TestPersonaThatFitsNoNameIsKeptAsItWas(t *testing.T) {
 	s.Attributes().PutStr(semconv.PersonaID, "  tech\teducator\n")
 	s.Call = read(s.Span)
 	b := builder(t)
-	tags := b.Run(s).Tags
+	tags := b.Run(s, true).Tags
 	assert.Contains(t, tags, Pair{"persona_id", "tech educator"})
 	assert.Contains(t, tags, Pair{"persona_id_original", "  tech\teducator\n"})
-	for _, tag := range b.Run(chat("x")).Tags {
+	for _, tag := range b.Run(chat("x"), true).Tags {
 		assert.NotEqual(t, "persona_id_original", tag.Key)
 	}
 }
@@ -230,20 +244,20 @@ func TestDateIsThatOfTheStartInTheTimeZone(t *testing.T) {
 	experiment := b.Experiment(chat("x"), "tech_educator")
 	assert.Equal(t, "tech_educator_2026-11-24", experiment.Name)
 	assert.Contains(t, experiment.Tags, Pair{"date", "2026-11-24"})
-	assert.Contains(t, b.Run(chat("x")).Tags, Pair{"date", "2026-11-24"})
+	assert.Contains(t, b.Run(chat("x"), true).Tags, Pair{"date", "2026-11-24"})
 }
 
 func TestCutKeepsHeadAndTail(t *testing.T) {
 	for _, text := range []string{"", "short", strings.Repeat("é", 200), strings.Repeat("🙂", 200)} {
-		assert.Equal(t, text, cut(text, 200))
+		assert.Equal(t, text, cut(text, 200, ""))
 	}
 	long := "begin" + strings.Repeat("é", 1000) + "end?"
-	got := cut(long, 100)
+	got := cut(long, 100, "")
 	assert.Equal(t, 99, utf8.RuneCountInString(got)) // room was left for a number of four digits
 	assert.True(t, strings.HasPrefix(got, "begin"))
 	assert.True(t, strings.HasSuffix(got, "end?"))
 	assert.Contains(t, got, "…[932 characters cut]…")
-	assert.Equal(t, cut(long, 100), got, "a retry must send the same bytes")
+	assert.Equal(t, cut(long, 100, ""), got, "a retry must send the same bytes")
 }
 
 func FuzzCut(f *testing.F) {
@@ -253,7 +267,7 @@ func FuzzCut(f *testing.F) {
 		if max < 1 || max > 10_000 {
 			return
 		}
-		got := cut(text, max)
+		got := cut(text, max, "")
 		if utf8.RuneCountInString(got) > max || !utf8.ValidString(got) {
 			t.Fatalf("cut(%q, %d) = %q", text, max, got)
 		}
@@ -290,6 +304,6 @@ func BenchmarkRun(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		builder.Experiment(s, builder.Persona(s))
-		builder.Run(s)
+		builder.Run(s, true)
 	}
 }

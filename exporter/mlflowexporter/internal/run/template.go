@@ -26,6 +26,9 @@ var ExperimentVariables = []string{"persona_id", "date", "month", "model"}
 // Variables of a run's name.
 var RunVariables = []string{"persona_id", "date", "time", "model", "operation", "prompt"}
 
+// Variables of what runs share a colour for.
+var ColorVariables = []string{"persona_id", "model", "operation"}
+
 // ParseTemplate reads a template that may use the given variables, and attributes.
 func ParseTemplate(text string, variables []string) (Template, error) {
 	var t Template
@@ -58,6 +61,17 @@ func ParseTemplate(text string, variables []string) (Template, error) {
 // uses reports whether the template has the variable.
 func (t Template) uses(variable string) bool {
 	return slices.ContainsFunc(t.parts, func(part templatePart) bool { return part.variable == variable })
+}
+
+// Attributes are the names of the attributes that the template has.
+func (t Template) Attributes() []string {
+	var names []string
+	for _, part := range t.parts {
+		if strings.Contains(part.variable, ".") {
+			names = append(names, part.variable)
+		}
+	}
+	return names
 }
 
 // expand replaces each variable by its value.
