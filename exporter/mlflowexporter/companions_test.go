@@ -36,7 +36,7 @@ func fullCalls(n int, personas ...string) ptrace.Traces {
 	for _, resource := range traces.ResourceSpans().All() {
 		for _, span := range resource.ScopeSpans().At(0).Spans().All() {
 			a := span.Attributes()
-			a.PutStr(semconv.GenAIInputMessages, message("user", strings.Repeat("Why? ", 2000)))
+			a.PutStr(semconv.GenAIInputMessages, userMessage(strings.Repeat("Why? ", 2000)))
 			a.PutStr(semconv.GenAIPromptName, "greeting")
 			a.PutStr(semconv.GenAIPromptVersion, "3")
 			event := span.Events().AppendEmpty()
@@ -50,8 +50,8 @@ func fullCalls(n int, personas ...string) ptrace.Traces {
 	return traces
 }
 
-func message(role, text string) string {
-	return fmt.Sprintf(`[{"role":%q,"parts":[{"type":"text","content":%q}]}]`, role, text)
+func userMessage(text string) string {
+	return fmt.Sprintf(`[{"role":"user","parts":[{"type":"text","content":%q}]}]`, text)
 }
 
 // requireCompanions requires of n calls that everything beside their runs is there once.
@@ -312,7 +312,7 @@ func TestDebugLogSaysWhyASpanBecameWhatItBecame(t *testing.T) {
 	agent := resource.ScopeSpans().At(0).Spans().AppendEmpty()
 	agent.SetSpanID([8]byte{9})
 	agent.Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationInvokeAgent)
-	agent.Attributes().PutStr(semconv.GenAIInputMessages, message("user", secret))
+	agent.Attributes().PutStr(semconv.GenAIInputMessages, userMessage(secret))
 	require.NoError(t, b.push(t.Context(), traces))
 
 	became := b.logs.FilterMessage("A span became a run").All()

@@ -97,7 +97,7 @@ func secretCalls(persona, secret string) ptrace.Traces {
 			semconv.OperationChat, semconv.OperationExecuteTool, semconv.OperationRetrieval, semconv.OperationInvokeAgent,
 		}[i])
 		a.PutStr(semconv.GenAISystemInstructions, `[{"type":"text","content":"`+secret+`"}]`)
-		a.PutStr(semconv.GenAIInputMessages, message("user", long))
+		a.PutStr(semconv.GenAIInputMessages, userMessage(long))
 		a.PutStr(semconv.GenAIOutputMessages, `[{"role":"assistant","parts":[{"type":"reasoning","content":"`+secret+`"},`+
 			`{"type":"text","content":"`+long+`"},{"type":"tool_call","id":"1","name":"f","arguments":{"a":"`+secret+`"}}]}]`)
 		a.PutStr(semconv.GenAIToolDefinitions, `[{"type":"function","name":"f","description":"`+secret+`"}]`)
@@ -182,7 +182,7 @@ func TestPagesOfMLflowAreFilled(t *testing.T) {
 	spans := batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
 	question := strings.TrimSpace(strings.Repeat("Why? ", 2000))
 	for _, span := range spans.All() {
-		span.Attributes().PutStr(semconv.GenAIInputMessages, message("user", question))
+		span.Attributes().PutStr(semconv.GenAIInputMessages, userMessage(question))
 		span.Attributes().PutStr(semconv.GenAIConversationID, "7")
 		span.Attributes().PutStr(semconv.UserID, "ada")
 		span.Attributes().PutDouble(semconv.TokenCostUSD, 0.25)

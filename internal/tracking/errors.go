@@ -159,6 +159,8 @@ func (r rule) fits(status int, code, message string) bool {
 
 var rules = []rule{
 	{status: 400, message: "must be in the 'active' state", class: Retryable, gone: true},
+	{status: 400, message: "violates unique constraint", class: Permanent, means: codeExists}, // a second assessment of an id,
+	{status: 400, message: "UNIQUE constraint failed", class: Permanent, means: codeExists},   // before 3.17
 	{status: 400, code: anyCode, class: Permanent},
 	{status: 400, class: Retryable, hint: hintNotMLflow},
 	{status: 401, class: Retryable, hint: hintLogin},
@@ -170,7 +172,7 @@ var rules = []rule{
 	{status: 405, class: Retryable, hint: hintNotMLflow},
 	{status: 413, class: Permanent, hint: hintTooLarge},
 	{status: 422, class: Permanent},
-	{status: 500, message: "due to a constraint violation", class: Permanent, means: codeExists}, // a second assessment of an id
+	{status: 500, message: "due to a constraint violation", class: Permanent, means: codeExists}, // the same
 	{status: 408, class: Retryable},
 	{status: 429, class: Retryable},
 }

@@ -96,25 +96,27 @@ func bench(ctx context.Context, pairs, runs int) (ok bool, err error) {
 	}
 	defer func() { err = errors.Join(err, mlflow.Stop()) }()
 
-	ours, bare := series{name: "exporter"}, series{name: "bare load generator, the same three calls"}
+	ours, bare := series{name: "exporter, without traces"}, series{name: "bare load generator, the same three calls"}
+	traced := series{name: "exporter, a linked trace beside each run (the default)"}
 	client, fluent := series{name: "Python, MlflowClient"}, series{name: "Python, fluent API"}
-	all := []*series{&ours, &bare, &client, &fluent}
+	all := []*series{&ours, &bare, &traced, &client, &fluent}
 	measure := []func() (float64, error){
-		func() (float64, error) { return writeByExporter(ctx, mlflow.URL, runs) },
+		func() (float64, error) { return writeByExporter(ctx, mlflow.URL, runs, false) },
 		func() (float64, error) { return writeBare(ctx, mlflow.URL, runs) },
+		func() (float64, error) { return writeByExporter(ctx, mlflow.URL, runs, true) },
 		func() (float64, error) { return writeByPython(ctx, mlflow.URL, "client", runs) },
 		func() (float64, error) { return writeByPython(ctx, mlflow.URL, "fluent", runs) },
 	}
-	for _, m := range measure[:2] { // the server's workers load what they need with the first calls
+	for _, m := range measure[:3] { // the server's workers load what they need with the first calls
 		if _, err := m(); err != nil {
 			return false, err
 		}
 	}
 	var ratios []float64
 	for pair := range pairs {
-		order := []int{0, 1, 2, 3}
+		order := []int{0, 1, 2, 3, 4}
 		if pair%2 == 1 {
-			order = []int{1, 0, 3, 2}
+			order = []int{1, 0, 2, 4, 3}
 		}
 		for _, i := range order {
 			rate, err := measure[i]()
@@ -132,7 +134,7 @@ func bench(ctx context.Context, pairs, runs int) (ok bool, err error) {
 	for _, s := range all {
 		fmt.Printf("| %s | %.1f | %.1f | %.1f |\n", s.name, s.median(), slices.Min(s.rates), slices.Max(s.rates))
 	}
-	fmt.Printf("\nThe fake, in another process: %.0f runs/s, %.0f allocations and %.1f kB for each span\n\n", rate, allocs, bytes/1000)
+	fmt.Printf("\nThe fake, in another process: %.0f runs/s with traces, %.0f allocations and %.1f kB for each span\n\n", rate, allocs, bytes/1000)
 	ok = bar("rate against the bare load generator (median of pairs)", median(ratios), minRatio)
 	return bar("runs/s against the fake", rate, minFakeRate) && ok, nil
 }
@@ -158,7 +160,7 @@ func benchFake(ctx context.Context) (rate, allocs, bytes float64, err error) {
 		var before, after runtime.MemStats
 		err := withFake(ctx, self, func(url string) error {
 			runtime.ReadMemStats(&before)
-			rate, err := writeByExporter(ctx, url, fakeRuns)
+			rate, err := writeByExporter(ctx, url, fakeRuns, true)
 			runtime.ReadMemStats(&after)
 			rates = append(rates, rate)
 			return err

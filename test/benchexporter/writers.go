@@ -61,11 +61,12 @@ func message(role string, length int) string {
 }
 
 // writeByExporter hands calls to the exporter with its queue, and returns the rate until all are written.
-func writeByExporter(ctx context.Context, url string, runs int) (float64, error) {
+func writeByExporter(ctx context.Context, url string, runs int, traces bool) (float64, error) {
 	factory := mlflowexporter.NewFactory()
 	config := factory.CreateDefaultConfig().(*mlflowexporter.Config)
 	config.ClientConfig.Endpoint = url
 	config.MaxConcurrency = concurrency
+	config.Traces.Enabled = traces
 	config.QueueConfig.Get().QueueSize = int64(runs)
 	exporter, err := factory.CreateTraces(ctx, exportertest.NewNopSettings(factory.Type()), config)
 	if err != nil {

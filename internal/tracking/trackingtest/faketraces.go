@@ -169,10 +169,9 @@ func searchTraces(f *Fake, r *http.Request) (int, any) {
 		return http.StatusBadRequest, refusal{"BAD_REQUEST", "the body is no JSON"}
 	}
 	type info struct {
-		ID          string            `json:"trace_id"`
-		State       string            `json:"state"`
-		Tags        map[string]string `json:"tags"`
-		Assessments []Assessment      `json:"assessments"`
+		ID          string       `json:"trace_id"`
+		State       string       `json:"state"`
+		Assessments []Assessment `json:"assessments"`
 	}
 	var out struct {
 		Traces []info `json:"traces"`
@@ -181,18 +180,12 @@ func searchTraces(f *Fake, r *http.Request) (int, any) {
 	for _, t := range f.traces {
 		if slices.Contains(t.Runs, run) {
 			state := "OK"
-			tags := make(map[string]string)
 			for _, span := range t.Spans {
 				if span.Status().Code() == ptrace.StatusCodeError {
 					state = "ERROR"
 				}
-				for key, value := range span.Attributes().All() {
-					if tag, ok := strings.CutPrefix(key, "mlflow.traceTag."); ok {
-						tags[tag] = value.AsString()
-					}
-				}
 			}
-			out.Traces = append(out.Traces, info{t.ID, state, tags, t.Assessments})
+			out.Traces = append(out.Traces, info{t.ID, state, t.Assessments})
 		}
 	}
 	return http.StatusOK, out
