@@ -103,7 +103,7 @@ func (c *companions) each(ctx context.Context, calls []*call, f func(context.Con
 		}
 		working.Go(func() {
 			defer c.slots.Release(1)
-			f(ctx, m)
+			_ = protect(func() { f(ctx, m) })
 		})
 	}
 	working.Wait()

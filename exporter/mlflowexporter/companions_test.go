@@ -158,6 +158,19 @@ func TestServerWithoutTracesIsFoundOutOnce(t *testing.T) {
 	assert.Equal(t, 1, b.logs.FilterMessage("This MLflow takes no traces; runs are written without them").Len())
 }
 
+func TestRejectedCallHasNoTrace(t *testing.T) {
+	b := newBench(t, nil)
+	batch := llmCalls(2, "tech_educator")
+	calls := b.calls(t.Context(), batch)
+	b.resolve(t.Context(), calls)
+	for _, e := range b.entries(t.Context(), calls) { // of a store that knows what the runs' ids would be
+		e.done("0123456789abcdef0123456789abcdef", false, &tracking.Error{Op: "writing runs", Class: tracking.Permanent})
+	}
+	require.NoError(t, b.companions.write(t.Context(), batch, calls))
+	assert.Zero(t, b.fake.Calls("v1/traces"))
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry, count(2, attribute.String("reason", "refused")), metricdatatest.IgnoreTimestamp())
+}
+
 func TestTracesCanBeSwitchedOff(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.Traces.Enabled = false })
 	require.NoError(t, b.push(t.Context(), llmCalls(3, "tech_educator")))

@@ -235,11 +235,12 @@ func (e *mlflowExporter) entries(ctx context.Context, calls []call) []entry {
 				return r, err
 			},
 			done: func(runID string, found bool, err error) {
-				if c.runID, c.err = runID, err; err != nil {
+				if c.err = err; err != nil {
 					e.failed(ctx, c)
-				} else {
-					e.written(ctx, c, found)
+					return
 				}
+				c.runID = runID
+				e.written(ctx, c, found)
 			},
 		})
 	}
