@@ -46,9 +46,11 @@ func TestSpans(t *testing.T) {
 		"models": func(c *Config) {
 			c.Models = map[string]string{"prod-chat": "gpt-4o", "legacy-chat": "cl100k_base", "gpt-4": "gpt-5-mini"}
 		},
-		"fallback": func(c *Config) { c.FallbackEncoding = tiktoken.O200kBase },
-		"persona":  func(c *Config) { c.Persona = PersonaConfig{Attributes: []string{"bot"}, Default: "nobody"} },
-		"too_long": func(c *Config) { c.MaxContentBytes = 160 },
+		"fallback":     func(c *Config) { c.FallbackEncoding = tiktoken.O200kBase },
+		"persona":      func(c *Config) { c.Persona = PersonaConfig{Attributes: []string{"bot"}, Default: "nobody"} },
+		"lower_bounds": func(c *Config) { c.LowerBounds = true },
+		"vendors":      func(c *Config) { c.Vendors = []string{"anthropic"} },
+		"too_long":     func(c *Config) { c.MaxContentBytes = 160 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := createDefaultConfig().(*Config)
