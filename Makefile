@@ -103,6 +103,10 @@ test-helm-mlflow: .tools/helm .tools/mlflow-full .tools/servers ## run MLflow on
 test-packages: packages-$(shell go env GOARCH) .tools/deploy ## deb, rpm, systemd unit and Dockerfile, as far as Debian can without a container
 	@deploy/packages/check
 
+.PHONY: test-dashboards
+test-dashboards: build .venv .tools/dashboards .tools/prometheus ## every expression of the dashboards and rules in a real Prometheus, fed by the collector
+	@go -C test/dashboards test -count=1 -tags live -run 'TestAgainstPrometheus|TestGrafana' . -args $(if $(PICTURES),-pictures $(abspath $(PICTURES)))
+
 .PHONY: bench
 bench: ## every bench-* target
 	$(call run_each,$(call targets,bench))
@@ -180,7 +184,7 @@ check-format: .tools/golangci-lint
 .PHONY: check-go
 check-go: .tools/golangci-lint
 	@echo "==> go vet, golangci-lint"
-	@for module in . test/dashboards; do ( cd "$$module"; go vet ./...; "$(CURDIR)/.tools/golangci-lint" run ); done
+	@for module in . test/dashboards; do ( cd "$$module"; go vet ./...; "$(CURDIR)/.tools/golangci-lint" run --build-tags live ); done
 
 # In a copy, because it must neither change this tree nor mistake its uncommitted changes for a difference.
 .PHONY: check-generated
@@ -267,10 +271,10 @@ python-lock: ## lock the requirements in tools/python again, for every Python fr
 		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes \
 			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
 	done; \
-	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
-		--custom-compile-command 'make python-lock' requirements-servers.in -o requirements-servers.txt; \
-	"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
-		--custom-compile-command 'make python-lock' requirements-deploy.in -o requirements-deploy.txt
+	for name in requirements-servers requirements-deploy requirements-dashboards; do \
+		"$$uv/bin/uv" pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-deps \
+			--custom-compile-command 'make python-lock' $$name.in -o $$name.txt; \
+	done
 
 # uv writes into the lock when the package was published, which is the date of its prices. Needs Python 3.11.
 .PHONY: update-prices
@@ -351,6 +355,20 @@ clean: ## remove everything that make made here
 	@command -v mvn > /dev/null && command -v java > /dev/null || { echo "Kafka needs a JDK (17 or newer) and mvn" >&2; exit 1; }
 	@echo "==> fetching Kafka into $@ (seconds, once)"
 	@mvn --batch-mode --quiet -f $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$@
+	@touch $@
+
+# What MLflow's --expose-prometheus needs and MLflow does not ask for; and Grafana's types.
+.tools/dashboards: tools/python/requirements-dashboards.txt
+	@echo "==> installing MLflow's exporter of metrics and Grafana's types into $@ (seconds, once)"
+	@$(PYTHON) -m venv --clear $@
+	@$@/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< || { rm -r $@; exit 1; }
+	@touch $@
+
+# Without service discovery, which needs modules that are not to be had everywhere.
+.tools/prometheus: test/dashboards/go.mod
+	@echo "==> building $@ (3-10 minutes, once)"
+	@GOBIN="$(CURDIR)/.tools" go install -tags remove_all_sd \
+		"github.com/prometheus/prometheus/cmd/prometheus@$$(go -C test/dashboards list -m -f '{{.Version}}' github.com/prometheus/prometheus)"
 	@touch $@
 
 .tools/%: tools/%/go.mod tools/%/go.sum

@@ -169,7 +169,7 @@ func models() dashboard {
 func prompts() dashboard {
 	const by = "gen_ai_prompt_name, gen_ai_prompt_version"
 	const named = chosen + `,gen_ai_prompt_name=~"$prompt"`
-	legend := "{{gen_ai_prompt_name}} v{{gen_ai_prompt_version}}"
+	legend := "{{gen_ai_prompt_name}} {{gen_ai_prompt_version}}"
 	rows := over(by, calls, named)
 	perCall := func(kind string) string {
 		labels := named + `,gen_ai_token_type="` + kind + `"`

@@ -45,7 +45,6 @@ type (
 		Type       string         `json:"type"`
 		Query      any            `json:"query"`
 		Datasource *datasourceRef `json:"datasource,omitempty"`
-		Definition string         `json:"definition,omitempty"`
 		Refresh    int            `json:"refresh"` // 2: when the time range changes
 		Multi      bool           `json:"multi"`
 		IncludeAll bool           `json:"includeAll"`

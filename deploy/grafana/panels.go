@@ -3,8 +3,6 @@
 
 package main
 
-import "strconv"
-
 // Units, by Grafana's names.
 const (
 	count    = "short"
@@ -210,10 +208,10 @@ func arrange(panels []panel) []panel {
 
 // labelValues is a variable with the values of a label of a metric.
 func labelValues(name, title, metric, labelName string) variable {
-	q := "label_values(" + metric + ", " + labelName + ")"
 	return variable{
-		Name: name, Label: title, Type: "query", Query: variableQuery{Query: q, RefID: "Variable" + strconv.Itoa(len(name))},
-		Datasource: prometheus, Definition: q, Refresh: 2, Multi: true, IncludeAll: true, AllValue: ".*", Sort: 1,
+		Name: name, Label: title, Type: "query",
+		Query:      variableQuery{Query: "label_values(" + metric + ", " + labelName + ")", RefID: name},
+		Datasource: prometheus, Refresh: 2, Multi: true, IncludeAll: true, AllValue: ".*", Sort: 1,
 		Current: map[string]any{"text": []string{"All"}, "value": []string{"$__all"}},
 	}
 }

@@ -30,10 +30,18 @@ func pipeline() dashboard {
 		graph("Spans that became no run, per second", perSec,
 			query{pace("reason", "otelcol_mlflow_spans_skipped", here), "{{reason}}"},
 			query{pace("", "otelcol_mlflow_spans_overflowed", here), "too many experiments"}),
-		graph("Requests to MLflow, p95", seconds, query{
+		graph("Requests of the exporter to MLflow, p95", seconds,
+			query{"histogram_quantile(0.95, sum by (endpoint, le) (rate(otelcol_mlflow_request_duration_bucket{" + here + "}[$__rate_interval])))", "{{endpoint}}"}),
+		described("ok, absent and exists are no faults. unknown: it may have been carried out.", graph("Requests of the exporter to MLflow, per second", perSec,
+			query{pace("endpoint, outcome", "otelcol_mlflow_request_duration_count", here), "{{endpoint}}: {{outcome}}"})),
+		graph("Runs being written, and waiting for another attempt", count,
+			query{"otelcol_mlflow_runs_in_flight{" + here + "}", "{{instance}}: being written"},
+			query{"otelcol_mlflow_runs_waiting{" + here + "}", "{{instance}}: waiting"}),
+		described("MLflow's own metrics, of all its users.", graph("MLflow's answers, per second", perSec,
+			query{"sum by (method, status) (rate(mlflow_http_request_total[$__rate_interval]))", "{{method}} {{status}}"})),
+		graph("MLflow's answers, p95", seconds, query{
 			"histogram_quantile(0.95, sum by (method, le) (rate(mlflow_http_request_duration_seconds_bucket[$__rate_interval])))", "{{method}}",
 		}),
-		graph("Requests to MLflow, per second", perSec, query{"sum by (method, status) (rate(mlflow_http_request_total[$__rate_interval]))", "{{method}} {{status}}"}),
 
 		graph("Token counts filled in, per minute", perMin, query{"60 * " + pace("side, source", "otelcol_token_counts_filled", here), "{{side}}, {{source}}"}),
 		graph("Token counts missing, per minute", perMin, query{"60 * " + pace("side, reason", "otelcol_token_counts_missing", here), "{{side}}, {{reason}}"}),

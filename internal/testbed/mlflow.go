@@ -13,10 +13,11 @@ import (
 
 // MLflowConfig describes an MLflow server.
 type MLflowConfig struct {
-	Dir     string // database, artifacts and log; made where it is not there, used again where it is
-	Port    int    // on loopback; 0 means any that is free
-	Store   string // URI of the database, such as that of a Postgres; empty means SQLite in Dir
-	Workers int    // processes that answer; 0 means one
+	Dir     string   // database, artifacts and log; made where it is not there, used again where it is
+	Port    int      // on loopback; 0 means any that is free
+	Store   string   // URI of the database, such as that of a Postgres; empty means SQLite in Dir
+	Workers int      // processes that answer; 0 means one
+	Env     []string // added to the environment
 }
 
 // MLflowVersionVariable names the environment variable that lets tests start another MLflow than the one locked in
@@ -63,11 +64,11 @@ func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
 			"--backend-store-uri", store,
 			"--artifacts-destination", filepath.Join(dir, "artifacts"),
 		},
-		Env: []string{
+		Env: append([]string{
 			"MLFLOW_DISABLE_TELEMETRY=true",
 			"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false", // more processes, for features that no test uses
 			"GIT_PYTHON_REFRESH=quiet",                 // git need not be installed
-		},
+		}, config.Env...),
 		Dir: dir,
 		Log: filepath.Join(dir, "mlflow.log"),
 		// Not /health: it answers while every call of the API is refused by the host check.

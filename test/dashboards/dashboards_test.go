@@ -25,17 +25,23 @@ import (
 // expression is PromQL, and where it is from.
 type expression struct{ from, expr string }
 
-// dashboardExpressions are those of the panels and variables of the checked-in dashboards, with Grafana's variables replaced
-// by what chooses everything.
-func dashboardExpressions(t *testing.T) []expression {
+// dashboardFiles are the checked-in dashboards.
+func dashboardFiles(t *testing.T) []string {
 	t.Helper()
 	root, err := testbed.Root()
 	require.NoError(t, err)
 	files, err := filepath.Glob(filepath.Join(root, "deploy", "grafana", "dashboards", "*.json"))
 	require.NoError(t, err)
 	require.Len(t, files, 7)
+	return files
+}
+
+// dashboardExpressions are those of the panels and variables of the dashboards, with Grafana's variables replaced by what
+// chooses everything.
+func dashboardExpressions(t *testing.T) []expression {
+	t.Helper()
 	var all []expression
-	for _, file := range files {
+	for _, file := range dashboardFiles(t) {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
 		var d struct {
@@ -45,8 +51,8 @@ func dashboardExpressions(t *testing.T) []expression {
 			}
 			Templating struct {
 				List []struct {
-					Name       string
-					Definition string
+					Name  string
+					Query json.RawMessage // text, or an object
 				}
 			}
 		}
@@ -58,9 +64,10 @@ func dashboardExpressions(t *testing.T) []expression {
 			}
 		}
 		for _, v := range d.Templating.List {
-			if query, ok := strings.CutPrefix(v.Definition, "label_values("); ok {
-				metric, label, ok := strings.Cut(strings.TrimSuffix(query, ")"), ", ")
-				require.True(t, ok, v.Definition)
+			var query struct{ Query string }
+			if json.Unmarshal(v.Query, &query) == nil {
+				metric, label, ok := strings.Cut(strings.TrimPrefix(strings.TrimSuffix(query.Query, ")"), "label_values("), ", ")
+				require.True(t, ok, query.Query)
 				all = append(all, expression{name + ": $" + v.Name, "count by (" + label + ") (" + metric + ")"})
 			}
 		}

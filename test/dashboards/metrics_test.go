@@ -24,7 +24,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// startCollector starts the built collector with the shipped config. Its MLflow is down, which metrics must not feel.
+// startCollector starts the built collector with the shipped config. Its MLflow is down, which metrics must not feel, unless env
+// says where one is.
 func startCollector(t *testing.T, env ...string) *testbed.Collector {
 	t.Helper()
 	root, err := testbed.Root()
@@ -32,7 +33,7 @@ func startCollector(t *testing.T, env ...string) *testbed.Collector {
 	collector, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
 		Configs: []string{filepath.Join(root, "deploy", "collector", "otelcol-mlflow.yaml")},
 		Set:     []string{"connectors.span_metrics.metrics_flush_interval=200ms"},
-		Env:     append(env, "MLFLOW_TRACKING_URI=http://127.0.0.1:1"),
+		Env:     append([]string{"MLFLOW_TRACKING_URI=http://127.0.0.1:1"}, env...),
 		Dir:     t.TempDir(),
 	})
 	require.NoError(t, err)

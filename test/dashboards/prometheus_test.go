@@ -38,8 +38,14 @@ func ruleFiles(t *testing.T) []string {
 	return files
 }
 
+// database is what Prometheus keeps samples in.
+type database interface {
+	storage.AppendableV2
+	storage.Queryable
+}
+
 // ruleGroups are the shipped rules, on a storage, in the order in which they need each other.
-func ruleGroups(t *testing.T, store *teststorage.TestStorage) []*rules.Group {
+func ruleGroups(t *testing.T, store database) []*rules.Group {
 	t.Helper()
 	engine := promql.NewEngine(promql.EngineOpts{
 		MaxSamples: 50_000_000, Timeout: time.Minute, EnableAtModifier: true, EnableNegativeOffset: true, Parser: promQL,

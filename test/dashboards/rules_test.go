@@ -63,6 +63,17 @@ func mlflow(succeed, fail float64) []input {
 	}
 }
 
+// requests are those of the exporter per minute, that take up to a second, and up to five.
+func requests(fast, slow float64) []input {
+	const name = `otelcol_mlflow_request_duration_bucket{instance="c",endpoint="runs/create",outcome="ok",le=`
+	return []input{
+		{series: name + `"1"}`, perMinute: always(fast)},
+		{series: name + `"2.5"}`, perMinute: always(fast)},
+		{series: name + `"5"}`, perMinute: always(fast + slow)},
+		{series: name + `"+Inf"}`, perMinute: always(fast + slow)},
+	}
+}
+
 // queue is how much waits in a queue of 100,000, and the runs that are written per minute.
 func queue(size func(time.Duration) float64, written float64) []input {
 	return []input{
@@ -182,6 +193,11 @@ func TestWhenAlertsFire(t *testing.T) {
 		},
 		{alert: "MLflowFails", when: "one in a hundred fails", end: 20 * time.Minute, inputs: mlflow(99, 1)},
 		{
+			alert: "MLflowSlow", when: "one in ten takes five seconds", end: time.Hour, inputs: requests(54, 6),
+			want: []string{`MLflowSlow{instance="c"} 0h11–1h00`},
+		},
+		{alert: "MLflowSlow", when: "one in a hundred does", end: time.Hour, inputs: requests(99, 1)},
+		{
 			alert: "NoRunsWritten", when: "spans wait, nothing is written", end: 30 * time.Minute, inputs: queue(always(1_000), 0),
 			want: []string{`NoRunsWritten{instance="c"} 0h10–0h30`},
 		},
@@ -222,6 +238,7 @@ func TestWhenAlertsFire(t *testing.T) {
 	fires, silent := map[string]bool{}, map[string]bool{}
 	for _, tt := range cases {
 		t.Run(tt.alert+" "+tt.when, func(t *testing.T) {
+			t.Parallel()
 			if tt.start.IsZero() {
 				tt.start = november
 			}

@@ -22,13 +22,14 @@ type span struct {
 	attributes map[string]any
 }
 
-// with is s with more attributes.
+// with is s with more attributes, without those that are nil.
 func (s span) with(attributes map[string]any) span {
 	all := maps.Clone(s.attributes)
 	if all == nil {
 		all = map[string]any{}
 	}
 	maps.Copy(all, attributes)
+	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil })
 	s.attributes = all
 	return s
 }
