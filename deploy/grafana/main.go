@@ -16,29 +16,40 @@ import (
 )
 
 func main() {
-	for name, d := range map[string]dashboard{
-		"personas":  personas(),
-		"latency":   latency(),
-		"models":    models(),
-		"prompts":   prompts(),
-		"tools":     tools(),
-		"anomalies": anomalies(),
-		"pipeline":  pipeline(),
-	} {
-		if err := write(filepath.Join("dashboards", name+".json"), d); err != nil {
+	for name, d := range dashboards() {
+		if err := write(filepath.Join("dashboards", name), d); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
 }
 
+// dashboards are those that are shipped, by the name of their file.
+func dashboards() map[string]dashboard {
+	return map[string]dashboard{
+		"personas.json":  personas(),
+		"latency.json":   latency(),
+		"models.json":    models(),
+		"prompts.json":   prompts(),
+		"tools.json":     tools(),
+		"anomalies.json": anomalies(),
+		"pipeline.json":  pipeline(),
+	}
+}
+
 func write(path string, d dashboard) error {
+	content, err := encode(d)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644) //nolint:gosec // for everybody to read
+}
+
+func encode(d dashboard) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(d); err != nil {
-		return err
-	}
-	return os.WriteFile(path, out.Bytes(), 0o644) //nolint:gosec // for everybody to read
+	err := encoder.Encode(d)
+	return out.Bytes(), err
 }

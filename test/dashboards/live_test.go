@@ -196,17 +196,19 @@ func TestAgainstPrometheus(t *testing.T) {
 			`sum(gen_ai_execute_tool_duration_seconds_count` + here + `)`:              sent.tools,
 			`sum(gen_ai_client_operation_calls_total{error_type!="",` + here[1:] + `)`: sent.failed,
 			`sum(otelcol_mlflow_runs_written)`:                                         sent.runs,
-			// Also of what came with the first scrape of a series.
+			// Also of what came with the first scrape of a series. increase() extrapolates a little.
 			`round(sum(increase(gen_ai_client_operation_calls_total{persona_id="once"}[5m])))`: 1,
+			`round(sum(increase(gen_ai_client_cost_USD_total{persona_id="once"}[5m])), 0.05)`:  0.25,
+			`round(sum(increase(gen_ai_client_token_usage_sum{persona_id="once"}[5m])), 10)`:   110,
 		} {
 			require.InDelta(t, want, p.number(t, expr), 1e-9, expr)
 		}
 	})
 
-	t.Run("rules are healthy", func(t *testing.T) {
+	t.Run("rules are healthy and record something", func(t *testing.T) {
 		var data struct {
 			Groups []struct {
-				Rules []struct{ Name, Health, LastError string }
+				Rules []struct{ Name, Type, Health, LastError string }
 			}
 		}
 		waitUntil(t, "every rule is evaluated", func() bool {
@@ -224,6 +226,9 @@ func TestAgainstPrometheus(t *testing.T) {
 		for _, group := range data.Groups {
 			for _, rule := range group.Rules {
 				require.Equal(t, "ok", rule.Health, "%s: %s", rule.Name, rule.LastError)
+				if rule.Type == "recording" {
+					require.NotEmpty(t, p.query(t, rule.Name), rule.Name)
+				}
 				n++
 			}
 		}
