@@ -84,6 +84,10 @@ test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector int
 test-kafka: build .tools/servers .tools/kafka ## Kafka between collectors, of which some are killed (needs a JDK and mvn; CALLS=2000)
 	@go test -race -tags kafka -run Kafka -timeout 2h -v ./test -calls $(CALLS)
 
+.PHONY: test-ui
+test-ui: build .venv programs ## MLflow's pages after a demo, in Chromium; pictures of them in _build/ui, of which docs/images has copies
+	@go test -tags chromium -run Pages ./test/demo
+
 .PHONY: test-tiktoken
 test-tiktoken: .tools/tiktoken ## compare a million strings per encoding with Python's tiktoken (STRINGS=1000000, SEED=1)
 	@go test ./internal/tiktoken -run TestTokensAreThoseOfPython -v -timeout 2h -strings $(STRINGS) -seed $(SEED)

@@ -43,6 +43,7 @@ var wantCalls = []call{
 	{"viral_content_creator", "gpt-4o-mini", false, "ok", true},
 	{"viral_content_creator", "gpt-4o-mini", true, "ok", true},
 	{"tech_educator", "gpt-4o", false, "ok", true},
+	{"tech_educator", "gpt-4o-mini", false, "ok", true},
 	{"tech_educator", "gpt-4o-mini", true, "ok", true},
 	{"tech_educator", "gpt-4o", true, "ok", false},
 	{"support_agent", "gpt-4o-mini", false, "ok", true},

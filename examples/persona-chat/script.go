@@ -51,6 +51,7 @@ var script = []exchange{
 	{persona: "viral_content_creator", model: small, question: "Give me a hook for a video about working from home."},
 	{persona: "viral_content_creator", model: small, question: "Write a thread about growing an audience.", stream: streamed},
 	{persona: "tech_educator", model: large, question: "What is recursion?"},
+	{persona: "tech_educator", model: small, question: "What is recursion?"}, // the same, to compare the models
 	{persona: "tech_educator", model: small, question: "How is a goroutine different from a thread?", stream: streamed},
 	{persona: "tech_educator", model: large, question: "What is a token in a language model?", stream: streamedNoUsage},
 	{persona: "support_agent", model: small, question: "I cannot reset my password, the mail never arrives."},

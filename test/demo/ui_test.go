@@ -1,0 +1,141 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build chromium
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
+)
+
+var pictures = flag.String("pictures", "_build/ui", "`folder`, from the root of the repository, that the pictures go to")
+
+// TestPagesShowTheDemo opens MLflow's pages after a demo, as a person would.
+func TestPagesShowTheDemo(t *testing.T) {
+	s, err := start(t.Context(), t.Output(), settings{state: t.TempDir(), latency: 400 * time.Millisecond})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.stop()) })
+	calls, err := s.runExample(t.Context())
+	require.NoError(t, err)
+	runs, err := s.waitForRuns(t.Context(), calls)
+	require.NoError(t, err)
+
+	// A question that both models were asked, and the experiment of its runs.
+	a, b := askedTwice(t, runs)
+	experiment, err := testbed.NewReader(s.mlflow.URL).ExperimentByName(t.Context(), a.Experiment)
+	require.NoError(t, err)
+	inExperiment := "/experiments/" + experiment.ID
+
+	browser := startBrowser(t)
+	// What MLflow offers to everybody who comes for the first time would cover its pages.
+	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.mlflow.URL+"/health")))
+	_, err = chromedp.Run(browser, chromedp.Evaluate[chromedp.Void](`
+		localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+		localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
+		localStorage.setItem('mlflow.detectIssues.guidanceShown_v1', 'true');`))
+	require.NoError(t, err)
+	root, err := testbed.Root()
+	require.NoError(t, err)
+	folder := filepath.Join(root, *pictures)
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	for _, page := range []struct {
+		name  string
+		path  string
+		at    string // what is at the top of the picture; empty: the page's beginning
+		shows []string
+	}{
+		{"experiments", "/experiments", "", []string{a.Experiment, "persona_id"}},
+		{"runs", inExperiment + "/runs?workflowType=machine_learning", "", []string{a.Name, b.Name}},
+		{"run", inExperiment + "/runs/" + a.ID + "?workflowType=machine_learning", "", []string{
+			a.Name, "prompt_tokens", "latency_ms", "persona_id", a.Params["persona_id"], a.Params["model"],
+		}},
+		{"compare", "/compare-runs?runs=" + list(a.ID, b.ID) + "&experiments=" + list(experiment.ID), "Parameters", []string{
+			"Comparing 2 Runs", a.Params["model"], b.Params["model"], a.Params["response"], b.Params["response"], "total_tokens",
+		}},
+		{"traces", inExperiment + "/traces", "", []string{"What is recursion?", a.Params["response"], b.Params["response"]}},
+		{"usage", inExperiment + "/overview/usage", "", []string{"Latency", "p50", "Errors"}},
+	} {
+		t.Run(page.name, func(t *testing.T) {
+			want, err := json.Marshal(page.shows)
+			require.NoError(t, err)
+			// A hash alone would not load a page anew.
+			require.NoError(t, chromedp.Do(browser, chromedp.Navigate("about:blank"), chromedp.Navigate(s.mlflow.URL+"/#"+page.path)))
+			_, missing := chromedp.Run(browser, chromedp.Poll[bool](fmt.Sprintf(showsForASecond, want, page.at),
+				chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
+			picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(folder, page.name+".png"), picture, 0o600))
+			text, err := chromedp.Run(browser, chromedp.Evaluate[string]("document.body.innerText"))
+			require.NoError(t, err)
+			require.NoError(t, missing, "%s does not show %s; it shows:\n%s", page.path, want, text)
+		})
+	}
+}
+
+// showsForASecond is true when the page has shown all texts of a list for five looks and has not changed between them. The
+// first element with another text is then at the top of the window.
+const showsForASecond = `(() => {
+	const page = document.body.innerText.replace(/\d+ (second|minute)s? ago/g, '');
+	window.looks = page === window.last && %s.every(text => page.includes(text)) ? window.looks + 1 : 0;
+	window.last = page;
+	[...document.querySelectorAll('h1, h2, h3, h4, span, div')].find(e => e.innerText === %q)?.scrollIntoView();
+	return window.looks >= 5;
+})()`
+
+// askedTwice returns two runs of different models with the same prompt.
+func askedTwice(t *testing.T, runs []testbed.Run) (a, b testbed.Run) {
+	t.Helper()
+	for i, a := range runs {
+		for _, b := range runs[i+1:] {
+			if a.Experiment == b.Experiment && a.Params["prompt"] == b.Params["prompt"] && a.Params["model"] != b.Params["model"] &&
+				a.Status == "FINISHED" && b.Status == "FINISHED" {
+				return a, b
+			}
+		}
+	}
+	t.Fatal("no two models were asked the same")
+	return a, b
+}
+
+func list(values ...string) string {
+	text, _ := json.Marshal(values) // strings never fail
+	return url.QueryEscape(string(text))
+}
+
+// startBrowser starts a headless Chromium that the test stops.
+func startBrowser(t *testing.T) context.Context {
+	t.Helper()
+	program := os.Getenv("CHROMIUM")
+	if program == "" {
+		var err error
+		program, err = exec.LookPath("chromium")
+		require.NoError(t, err, "install Chromium (apt-get install chromium), or set CHROMIUM to the path of a Chrome or Chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(program),
+		chromedp.NoSandbox, // it opens pages of this test only, and root has no sandbox
+		chromedp.Flag("no-proxy-server", true),
+		chromedp.WindowSize(1200, 860),
+		chromedp.UserDataDir(t.TempDir()),
+	)
+	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(stop)
+	browser, closeBrowser := chromedp.NewContext(allocator)
+	t.Cleanup(closeBrowser)
+	return browser
+}
