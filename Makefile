@@ -69,7 +69,7 @@ test-helm: build $(DEPLOY_TOOLS) ## the Helm chart: lint, golden files, Kubernet
 
 .PHONY: test-faults
 test-faults: build .venv .tools/servers programs ## what is lost or written twice in every kind of failure, with real durations (half an hour)
-	@failed=; for server in fasttrackml mlflow; do _build/faults -server $$server || failed+=" $$server"; done; \
+	@failed=; for server in fasttrackml mlflow postgres; do _build/faults -server $$server || failed+=" $$server"; done; \
 	if [ -n "$$failed" ]; then echo "short on:$$failed" >&2; exit 1; fi
 
 .PHONY: test-auth
@@ -123,7 +123,7 @@ bench-go: ## Go benchmarks as a Markdown table (BENCH=regexp, PKG=./internal/...
 	go test -run '^$$' -bench '$(BENCH)' -benchmem $$folders | awk -f tools/benchtable.awk
 
 .PHONY: bench-exporter
-bench-exporter: .venv .tools/servers ## runs/s of the exporter, of a bare load generator and of Python's APIs on MLflow with PostgreSQL
+bench-exporter: build .venv .tools/servers ## runs/s of the exporter, by REST and to the database, of a bare load generator and of Python's APIs
 	@go build -o _build/ ./test/benchexporter
 	@_build/benchexporter
 

@@ -4,8 +4,9 @@
 --   psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
 --   psql "$MLFLOW_DATABASE" -c '\password otelcol_mlflow'
 --
--- It can be run again, and must be where MLflow was given a new database. Where MLflow's tables are in a schema other than
--- public, set search_path first:  PGOPTIONS='-c search_path=mlflow' psql …
+-- MLflow must have made its tables. It can be run again. Where they are in a schema other than public:
+--
+--   PGOPTIONS='-c search_path=mlflow' psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
 
 DO $$
 BEGIN

@@ -5,9 +5,11 @@ package mlflowexporter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 	"golang.org/x/sync/semaphore"
 
@@ -17,6 +19,10 @@ import (
 
 // maxPostgresBatch is how many runs are built and written at a time. More makes a transaction longer, and not faster.
 const maxPostgresBatch = 200
+
+// maxPostgresConnections is how many transactions may be under way, whatever `max_concurrency` allows for calls to MLflow:
+// two keep a server busy, and leave the others' share of it to MLflow.
+const maxPostgresConnections = 2
 
 // postgresStore is the store in MLflow's own database. A run's id follows from its span, so nothing has to be remembered or
 // looked for: the database knows whether the run is there.
@@ -32,11 +38,19 @@ func openPostgres(ctx context.Context, config *Config, slots *semaphore.Weighted
 	db, err := postgres.Open(ctx, postgres.Config{
 		DSN:         string(config.Store.DSN),
 		SchemaCheck: config.Store.SchemaCheck,
-		Connections: config.MaxConcurrency,
+		Connections: min(config.MaxConcurrency, maxPostgresConnections),
 		Timeout:     config.ClientConfig.Timeout,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening `store::dsn`: %w", err)
+	}
+	// Nothing is looked at again here, and nothing is half written: for who watches both stores.
+	none := func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(0)
+		return nil
+	}
+	if err := errors.Join(telemetry.RegisterMlflowDoubtsWaitingCallback(none), telemetry.RegisterMlflowRunsWaitingCallback(none)); err != nil {
+		return nil, err
 	}
 	return &postgresStore{db: db, slots: slots, telemetry: telemetry, logger: logger}, nil
 }

@@ -6,7 +6,6 @@ package mlflowexporter
 import (
 	"crypto/rand"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -33,15 +32,8 @@ type databaseBench struct {
 }
 
 func TestPostgres(t *testing.T) {
-	database, err := testbed.StartPostgres(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, database.Stop()) })
-	mlflow, err := testbed.StartMLflow(t.Context(), testbed.MLflowConfig{Dir: t.TempDir(), Store: database.URI})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, mlflow.Stop()) })
-	root, err := testbed.Root()
-	require.NoError(t, err)
-	require.NoError(t, database.RunScript(t.Context(), filepath.Join(root, "deploy", "postgres", "role.sql")))
+	url, database := testbed.SharedMLflow(t), testbed.SharedPostgres(t)
+	require.NoError(t, testbed.RunScript(t.Context(), database, "deploy/postgres/role.sql"))
 	for name, test := range map[string]func(databaseBench){
 		"both stores write the same":                  testStoresWriteTheSame,
 		"a span that comes again is found":            testFoundInDatabase,
@@ -51,8 +43,8 @@ func TestPostgres(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			test(databaseBench{
-				T: t, url: mlflow.URL, dsn: configopaque.String(strings.Replace(database.URI, "postgres@", "otelcol_mlflow@", 1)),
-				reader: testbed.NewReader(mlflow.URL), name: rand.Text(),
+				T: t, url: url, dsn: configopaque.String(testbed.DSN(database, "otelcol_mlflow")),
+				reader: testbed.NewReader(url), name: rand.Text(),
 			})
 		})
 	}

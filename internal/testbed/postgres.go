@@ -18,9 +18,9 @@ import (
 // Postgres is a running PostgreSQL server with an empty database.
 type Postgres struct {
 	*Process
-	URI string // postgresql+psycopg2://…, as MLflow's --backend-store-uri takes it
-	bin string
-	dir string
+	URI     string // postgresql+psycopg2://…, as MLflow's --backend-store-uri takes it
+	Address string // 127.0.0.1:port
+	dir     string
 }
 
 // nobody is who PostgreSQL runs as when this program runs as root, which PostgreSQL refuses.
@@ -80,16 +80,33 @@ func startPostgres(ctx context.Context, bin, dir string) (*Postgres, error) {
 		return nil, err
 	}
 	return &Postgres{
-		Process: process, bin: bin, dir: dir,
+		Process: process, dir: dir, Address: LoopbackAddress(port),
 		// The driver is named, because SQLAlchemy takes another one for postgresql://.
 		URI: fmt.Sprintf("postgresql+psycopg2://postgres@%s/postgres", LoopbackAddress(port)),
 	}, nil
 }
 
-// RunScript runs a file of SQL as an administrator would, with psql, and stops at the first error.
-func (p *Postgres) RunScript(ctx context.Context, path string) error {
-	psql := exec.CommandContext(ctx, filepath.Join(p.bin, "psql"),
-		"--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", path, strings.Replace(p.URI, "+psycopg2", "", 1))
+// DSN is the address of the database for a user, without a password.
+func (p *Postgres) DSN(user string) string { return DSN(p.URI, user) }
+
+// DSN is the address of the database of a Postgres.URI for another user.
+func DSN(uri, user string) string {
+	_, database, _ := strings.Cut(uri, "@")
+	return "postgresql://" + user + "@" + database
+}
+
+// RunScript runs a file of SQL below Root in the database of a Postgres.URI, as an administrator would, with psql.
+func RunScript(ctx context.Context, uri, path string) error {
+	bin, err := postgresPrograms()
+	if err != nil {
+		return err
+	}
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	psql := exec.CommandContext(ctx, filepath.Join(bin, "psql"),
+		"--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", filepath.Join(root, path), DSN(uri, "postgres"))
 	psql.Env = CleanEnv()
 	if output, err := psql.CombinedOutput(); err != nil {
 		return fmt.Errorf("psql: %w\n%s", err, output)

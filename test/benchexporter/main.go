@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Benchexporter measures how many runs a second the exporter writes: to MLflow with PostgreSQL, in turn with a bare load
-// generator that makes the same calls and with Python's two APIs, and to the fake, where the server is no limit. It prints
-// a Markdown table and a line for each bar, and fails when one is missed.
+// generator that makes the same calls and with Python's two APIs, and to the fake, where the server is no limit; then how
+// many a whole collector writes with each of its stores. It prints Markdown tables and a line for each bar, and fails when
+// one is missed.
 package main
 
 import (
@@ -38,13 +39,14 @@ func main() {
 	serveFake := flag.Bool("fake", false, "be the fake MLflow until stdin is closed (the benchmark starts itself so)")
 	pairs := flag.Int("pairs", 7, "`number` of measurements of the exporter and the load generator")
 	runs := flag.Int("runs", 200, "`number` of runs in a measurement")
+	onlyStores := flag.Bool("stores", false, "only measure a collector with either store")
 	flag.Parse()
 	if *serveFake {
 		fake()
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ok, err := bench(ctx, *pairs, *runs)
+	ok, err := bench(ctx, *pairs, *runs, *onlyStores)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchexporter:", err)
@@ -75,11 +77,7 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-func bench(ctx context.Context, pairs, runs int) (ok bool, err error) {
-	rate, allocs, bytes, err := benchFake(ctx)
-	if err != nil {
-		return false, err
-	}
+func bench(ctx context.Context, pairs, runs int, onlyStores bool) (ok bool, err error) {
 	dir, err := os.MkdirTemp("", "otelcol-mlflow-bench-")
 	if err != nil {
 		return false, err
@@ -95,7 +93,22 @@ func bench(ctx context.Context, pairs, runs int) (ok bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, mlflow.Stop()) }()
+	ok = true
+	if !onlyStores {
+		if ok, err = benchWriters(ctx, mlflow, pairs, runs); err != nil {
+			return false, err
+		}
+	}
+	stores, err := benchStores(ctx, dir, postgres, mlflow, pairs, runs)
+	return stores && ok, err
+}
 
+// benchWriters measures the exporter, in turn with others that write the same runs.
+func benchWriters(ctx context.Context, mlflow *testbed.MLflow, pairs, runs int) (ok bool, err error) {
+	rate, allocs, bytes, err := benchFake(ctx)
+	if err != nil {
+		return false, err
+	}
 	ours, bare := series{name: "exporter, without traces"}, series{name: "bare load generator, the same three calls"}
 	traced := series{name: "exporter, a linked trace beside each run (the default)"}
 	client, fluent := series{name: "Python, MlflowClient"}, series{name: "Python, fluent API"}

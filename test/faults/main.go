@@ -24,8 +24,8 @@ import (
 
 func main() {
 	size := realSize
-	name := flag.String("server", "fasttrackml", "`fasttrackml`, or mlflow, which is MLflow with PostgreSQL")
-	flag.IntVar(&size.spans, "spans", 0, "`number` of spans in a row (default 2000 on fasttrackml, 500 on mlflow)")
+	name := flag.String("server", "fasttrackml", "`fasttrackml`, or mlflow, which is MLflow with PostgreSQL, or postgres, which is the same, written to its database")
+	flag.IntVar(&size.spans, "spans", 0, "`number` of spans in a row (default 500 on mlflow, else 2000)")
 	flag.DurationVar(&size.timeout, "timeout", size.timeout, "of a call to the server")
 	flag.DurationVar(&size.reconcile, "reconcile-after", size.reconcile, "when doubtful spans are looked at again")
 	flag.DurationVar(&size.outage, "outage", size.outage, "for which the server is down")
@@ -33,7 +33,7 @@ func main() {
 	parallel := flag.Int("parallel", 4, "`number` of rows at the same time")
 	flag.Parse()
 	if size.spans == 0 {
-		size.spans = map[string]int{"fasttrackml": 2000, "mlflow": 500}[*name]
+		size.spans = tables[*name].spans
 	}
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,22 +52,22 @@ func main() {
 
 // runAll runs the rows whose names contain a text. All use one server, except those that kill it.
 func runAll(ctx context.Context, name string, size size, parallel int, only string) (outcomes []outcome, err error) {
-	start := servers[name]
-	if start == nil {
+	table, ok := tables[name]
+	if !ok {
 		return nil, fmt.Errorf("there is no server %q", name)
 	}
 	dir, err := os.MkdirTemp("", "otelcol-mlflow-faults-")
 	if err != nil {
 		return nil, err
 	}
-	shared, err := start(ctx, filepath.Join(dir, "server"))
+	shared, err := table.start(ctx, filepath.Join(dir, "server"))
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	var group errgroup.Group
 	group.SetLimit(parallel)
-	outcomes = make([]outcome, len(scenarios))
-	for i, s := range scenarios {
+	outcomes = make([]outcome, len(table.scenarios))
+	for i, s := range table.scenarios {
 		if !strings.Contains(s.name, only) {
 			continue
 		}
@@ -75,7 +75,7 @@ func runAll(ctx context.Context, name string, size size, parallel int, only stri
 			folder := filepath.Join(dir, strconv.Itoa(i))
 			server := shared
 			if s.ownServer {
-				own, err := start(ctx, filepath.Join(folder, "server"))
+				own, err := table.start(ctx, filepath.Join(folder, "server"))
 				if err != nil {
 					return err
 				}

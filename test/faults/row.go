@@ -54,6 +54,7 @@ type row struct {
 	dir        string
 	server     server
 	proxy      *proxy
+	wire       *wire // to the database, where runs are written to it
 	reader     *testbed.Reader
 	collectors []*testbed.Collector
 
@@ -76,8 +77,19 @@ func runRow(ctx context.Context, s scenario, size size, server server, dir strin
 			out.err = errors.Join(out.err, c.Stop())
 		}
 		r.proxy.close()
+		if r.wire != nil {
+			r.wire.close()
+		}
 		out.took = time.Since(begin)
 	}()
+	if server.database != nil {
+		wire, err := newWire(ctx, server.database.Address)
+		if err != nil {
+			out.err = err
+			return out
+		}
+		r.wire = wire
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, size.within, fmt.Errorf("not done within %s", size.within))
 	defer cancel()
 	err := s.run(ctx, r)
@@ -93,11 +105,15 @@ func runRow(ctx context.Context, s scenario, size size, server server, dir strin
 
 // overrides are the settings of all rows. Retries come sooner than by default, so that a row does more in its time.
 func (r *row) overrides() []string {
-	return []string{
+	overrides := []string{
 		"exporters.mlflow.retry_on_failure={initial_interval: 200ms, max_interval: 2s}",
 		"exporters.mlflow.timeout=" + r.timeout.String(),
 		"exporters.mlflow.reconcile_after=" + r.reconcile.String(),
 	}
+	if r.wire != nil {
+		overrides = append(overrides, r.databaseOverrides()...)
+	}
+	return overrides
 }
 
 // start starts a collector that writes through the proxy; the overrides are added to those of all rows.
@@ -288,6 +304,18 @@ func (r *row) count(ctx context.Context, out *outcome) error {
 		}
 	}
 	return nil
+}
+
+// waitForRuns waits until the row has so many runs.
+func (r *row) waitForRuns(ctx context.Context, n int) error {
+	return poll(ctx, func() (bool, error) {
+		if r.wire == nil {
+			return r.proxy.runsFinished() >= n, nil // asking MLflow would keep it from its work
+		}
+		var now outcome
+		err := r.count(ctx, &now)
+		return now.runs >= n, err
+	})
 }
 
 // pollEvery is how often a condition is looked at.

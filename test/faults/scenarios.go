@@ -126,8 +126,7 @@ func (r *row) whileSending(ctx context.Context, times int, end func(*testbed.Pro
 	group.Go(func() error { return r.sendAll(ctx, collector, batches, 0) })
 	group.Go(func() error {
 		for i := range times {
-			err := poll(ctx, func() (bool, error) { return r.proxy.runsFinished() >= r.spans*(i+1)/(times+1), nil })
-			if err != nil {
+			if err := r.waitForRuns(ctx, r.spans*(i+1)/(times+1)); err != nil {
 				return err
 			}
 			if err := end(collector.Process); err != nil {
@@ -148,26 +147,26 @@ func serverDown(ctx context.Context, r *row) error {
 	if err != nil {
 		return err
 	}
+	return r.duringOutage(ctx, collector, r.server.kill, r.server.restart)
+}
+
+// duringOutage sends spans while something is away, which begins when the first run is written.
+func (r *row) duringOutage(ctx context.Context, collector *testbed.Collector, begin func() error, end func(context.Context) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	batches := r.batches()
-	pause := r.outage * senders * 3 / 2 / time.Duration(len(batches)) // the last is sent when MLflow is back
+	pause := r.outage * senders * 3 / 2 / time.Duration(len(batches)) // the last is sent when it is over
 	group.Go(func() error { return r.sendAll(ctx, collector, batches, pause) })
 	group.Go(func() error {
-		err := poll(ctx, func() (bool, error) {
-			var now outcome
-			err := r.count(ctx, &now)
-			return now.runs > 0, err
-		})
-		if err != nil {
+		if err := r.waitForRuns(ctx, 1); err != nil {
 			return err
 		}
-		if err := r.server.kill(); err != nil {
+		if err := begin(); err != nil {
 			return err
 		}
 		if err := wait(ctx, r.outage); err != nil {
 			return err
 		}
-		return r.server.restart(ctx)
+		return end(ctx)
 	})
 	return group.Wait()
 }

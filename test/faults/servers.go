@@ -17,12 +17,21 @@ type server struct {
 	kill    func() error
 	restart func(context.Context) error
 	stop    func() error // for good
+	// database is where runs are written; nil means by the API.
+	database *testbed.Postgres
 }
 
-// servers starts servers, by their names.
-var servers = map[string]func(ctx context.Context, dir string) (server, error){
-	"fasttrackml": startFastTrackML,
-	"mlflow":      startMLflow,
+// table is what is tried on one kind of server.
+type table struct {
+	start     func(ctx context.Context, dir string) (server, error)
+	scenarios []scenario
+	spans     int // of a row of realSize
+}
+
+var tables = map[string]table{
+	"fasttrackml": {startFastTrackML, scenarios, 2000},
+	"mlflow":      {startMLflow, scenarios, 500},
+	"postgres":    {startDatabase, databaseScenarios, 2000},
 }
 
 func startFastTrackML(ctx context.Context, dir string) (server, error) {

@@ -48,7 +48,7 @@ func TestWhatIsWrongWithTheDatabaseIsSaid(t *testing.T) {
 		"GRANT INSERT ON runs, params TO reader")
 	free, err := testbed.FreePort()
 	require.NoError(t, err)
-	address := strings.TrimSuffix(strings.SplitAfter(s.dsn(), "@")[1], "/postgres")
+	address := s.Postgres.Address
 	for name, test := range map[string]struct{ dsn, want string }{
 		"no server":                    {"postgres://u:" + password0 + "@" + testbed.LoopbackAddress(free) + "/mlflow", "connection refused"},
 		"no such database":             {"postgres://otelcol_mlflow:" + password0 + "@" + address + "/nothing", "names a database that is not there"},

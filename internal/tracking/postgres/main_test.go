@@ -5,11 +5,8 @@ package postgres_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 
@@ -21,12 +18,8 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/postgres"
 )
 
-// servers are what the tests of this package share: an MLflow with PostgreSQL, in which deploy/postgres/role.sql was run.
-type servers struct {
-	mlflow   *testbed.MLflow
-	postgres *testbed.Postgres
-	dir      string
-}
+// servers are those of this package alone, because it changes MLflow's schema. deploy/postgres/role.sql was run.
+type servers struct{ *testbed.Servers }
 
 var (
 	started servers
@@ -36,7 +29,10 @@ var (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	err := started.stop()
+	var err error
+	if started.Servers != nil {
+		err = started.Stop()
+	}
 	if err == nil {
 		err = goleak.Find()
 	}
@@ -48,43 +44,17 @@ func TestMain(m *testing.M) {
 }
 
 func shared(t *testing.T) *servers {
-	start.Do(func() { failed = started.start(t.Context()) })
+	start.Do(func() {
+		if started.Servers, failed = testbed.StartServers(t.Context()); failed == nil {
+			failed = testbed.RunScript(t.Context(), started.Postgres.URI, "deploy/postgres/role.sql")
+		}
+	})
 	require.NoError(t, failed)
 	return &started
 }
 
-func (s *servers) start(ctx context.Context) (err error) {
-	if s.dir, err = os.MkdirTemp("", "otelcol-mlflow-test-"); err != nil {
-		return err
-	}
-	if s.postgres, err = testbed.StartPostgres(ctx); err != nil {
-		return err
-	}
-	if s.mlflow, err = testbed.StartMLflow(ctx, testbed.MLflowConfig{Dir: s.dir, Store: s.postgres.URI}); err != nil {
-		return err
-	}
-	root, err := testbed.Root()
-	if err != nil {
-		return err
-	}
-	return s.postgres.RunScript(ctx, filepath.Join(root, "deploy", "postgres", "role.sql"))
-}
-
-func (s *servers) stop() error {
-	var errs []error
-	if s.mlflow != nil {
-		errs = append(errs, s.mlflow.Stop())
-	}
-	if s.postgres != nil {
-		errs = append(errs, s.postgres.Stop())
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
-}
-
 // dsn is how the role of role.sql reaches the database.
-func (s *servers) dsn() string {
-	return strings.Replace(s.postgres.URI, "postgres@", "otelcol_mlflow@", 1)
-}
+func (s *servers) dsn() string { return s.Postgres.DSN("otelcol_mlflow") }
 
 // open opens a store as a user would, with the rights of role.sql.
 func (s *servers) open(t *testing.T, config postgres.Config) *postgres.Store {
@@ -98,10 +68,10 @@ func (s *servers) open(t *testing.T, config postgres.Config) *postgres.Store {
 }
 
 // admin is a connection with all rights.
-func (s *servers) admin(t *testing.T) *pgx.Conn { return connect(t, s.postgres.URI) }
+func (s *servers) admin(t *testing.T) *pgx.Conn { return connect(t, s.Postgres.DSN("postgres")) }
 
 func connect(t *testing.T, dsn string) *pgx.Conn {
-	conn, err := pgx.Connect(t.Context(), strings.Replace(dsn, "+psycopg2", "", 1))
+	conn, err := pgx.Connect(t.Context(), dsn)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
 	return conn

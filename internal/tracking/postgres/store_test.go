@@ -55,7 +55,7 @@ func newRuns(experiment tracking.Experiment, n int) []postgres.Run {
 func (s *servers) client(t *testing.T) *tracking.Client {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return tracking.NewClient(&http.Client{Transport: transport}, s.mlflow.URL, "")
+	return tracking.NewClient(&http.Client{Transport: transport}, s.MLflow.URL, "")
 }
 
 func (s *servers) newExperiment(t *testing.T) tracking.Experiment {
@@ -67,13 +67,13 @@ func (s *servers) newExperiment(t *testing.T) tracking.Experiment {
 
 func TestConforms(t *testing.T) {
 	s := shared(t)
-	trackingtest.WriterSuite(t, s.mlflow.URL, bySQL(s.open(t, postgres.Config{})))
+	trackingtest.WriterSuite(t, s.MLflow.URL, bySQL(s.open(t, postgres.Config{})))
 }
 
 // With a connection pooler between, nothing may be kept in a session.
 func TestConformsWithoutPreparedStatements(t *testing.T) {
 	s := shared(t)
-	trackingtest.WriterSuite(t, s.mlflow.URL, bySQL(s.open(t, postgres.Config{DSN: s.dsn() + "?default_query_exec_mode=exec"})))
+	trackingtest.WriterSuite(t, s.MLflow.URL, bySQL(s.open(t, postgres.Config{DSN: s.dsn() + "?default_query_exec_mode=exec"})))
 }
 
 // tables are those that a run has rows in, with the columns by which its rows are told apart.
