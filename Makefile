@@ -131,6 +131,10 @@ bench-exporter: build .venv .tools/servers ## runs/s of the exporter, by REST an
 bench-outage: build ## what the collector needs of memory and disk while MLflow is down for ten minutes
 	@go run ./test/benchoutage
 
+.PHONY: bench-scaling
+bench-scaling: build .venv .tools/servers .tools/kafka ## what docs/scaling.md says: runs/s by MLflow's database and workers, and costs of spans of 4 to 64 kB (needs a JDK and mvn)
+	@go run ./test/benchscaling
+
 .PHONY: bench-openaiotel
 bench-openaiotel: ## what openaiotel costs per call, per chunk and per open stream, beside otelhttp, against its bars
 	@go run ./test/eval/openaiotel/cost

@@ -29,7 +29,7 @@ const nobody = 65534
 // StartPostgres starts a PostgreSQL server on a free port, with the durability of production: a commit is on disk. Its data
 // is in a temporary folder of its own until it is stopped.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
-	bin, err := postgresPrograms()
+	bin, err := PostgresPrograms()
 	if err != nil {
 		return nil, fmt.Errorf("PostgreSQL is not installed: %w", err)
 	}
@@ -97,7 +97,7 @@ func DSN(uri, user string) string {
 
 // RunScript runs a file of SQL below Root in the database of a Postgres.URI, as an administrator would, with psql.
 func RunScript(ctx context.Context, uri, path string) error {
-	bin, err := postgresPrograms()
+	bin, err := PostgresPrograms()
 	if err != nil {
 		return err
 	}
@@ -117,8 +117,8 @@ func RunScript(ctx context.Context, uri, path string) error {
 // Stop ends the server and removes its data. Whoever uses it must be stopped first.
 func (p *Postgres) Stop() error { return errors.Join(p.Process.Stop(), os.RemoveAll(p.dir)) }
 
-// postgresPrograms is the folder of initdb and postgres.
-func postgresPrograms() (string, error) {
+// PostgresPrograms is the folder of initdb, postgres, psql, pg_dump and the like, all of one version.
+func PostgresPrograms() (string, error) {
 	servers, err := Made(".tools/servers", ".tools/servers")
 	if err != nil {
 		return "", err

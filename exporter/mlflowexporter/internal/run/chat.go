@@ -16,8 +16,6 @@ type (
 	}
 	chatOutput struct {
 		Choices []chatChoice `json:"choices"`
-		// Output is what MLflow's table of traces shows, where the first choice has no content.
-		Output []chatMessage `json:"output,omitempty"`
 	}
 	chatChoice struct {
 		Index        int         `json:"index"`
@@ -27,7 +25,7 @@ type (
 	chatMessage struct {
 		Role       string     `json:"role"`
 		Name       string     `json:"name,omitempty"`
-		Content    string     `json:"content,omitempty"`
+		Content    string     `json:"content"`
 		ToolCalls  []chatCall `json:"tool_calls,omitempty"`
 		ToolCallID string     `json:"tool_call_id,omitempty"`
 	}
