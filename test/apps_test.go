@@ -41,7 +41,7 @@ func TestEachCallOfThePythonSDKIsOneRun(t *testing.T) {
 
 			runs := runsOfApp(t, mlflow, persona, collector, len(api.Calls()))
 			requireBilled(t, api.Calls(), runs)
-			requireGolden(t, "openai_"+instrumentation, describe(runs, persona))
+			requireGolden(t, "openai_"+instrumentation, describe(runs, requireTraces(t, mlflow, runs), persona))
 		})
 	}
 }
@@ -62,7 +62,7 @@ func runApp(t *testing.T, app *exec.Cmd, api *openaitest.Server, collector *test
 	require.NoError(t, err, string(output))
 }
 
-// runsOfApp waits for as many ended runs as the application made calls. Then it stops the collector, so that nothing more
+// runsOfApp waits for as many ended runs as the application made calls, and for their traces. Then it stops the collector, so that nothing more
 // can come, and returns all runs of the application's personas.
 func runsOfApp(t *testing.T, mlflow, persona string, collector *testbed.Collector, calls int) []testbed.Run {
 	t.Helper()
@@ -80,15 +80,16 @@ func runsOfApp(t *testing.T, mlflow, persona string, collector *testbed.Collecto
 		}
 		return ended >= calls
 	})
+	waitForTraces(t, mlflow, find())
 	require.NoError(t, collector.Stop())
 	return find()
 }
 
-// describe is what the runs say, sorted, with what differs from one time to the next replaced by its name.
-func describe(runs []testbed.Run, persona string) string {
+// describe is what the runs and their traces say, sorted, with what differs from one time to the next replaced by its name.
+func describe(runs []testbed.Run, traces map[string]testbed.Trace, persona string) string {
 	described := make([]string, len(runs))
 	for i, run := range runs {
-		described[i] = describeRun(run, persona)
+		described[i] = describeRun(run, traces[run.ID], persona)
 	}
 	slices.Sort(described)
 	return strings.Join(described, "\n")
@@ -100,7 +101,7 @@ var (
 	took  = regexp.MustCompile(`\d+ ms`)
 )
 
-func describeRun(run testbed.Run, persona string) string {
+func describeRun(run testbed.Run, trace testbed.Trace, persona string) string {
 	stable := func(text string) string {
 		text = strings.ReplaceAll(text, persona, "{persona}")
 		text = strings.ReplaceAll(text, run.Start.Format("2006-01-02"), "{date}")
@@ -123,6 +124,17 @@ func describeRun(run testbed.Run, persona string) string {
 			value = "{n}"
 		}
 		fmt.Fprintf(&b, "  metric %s: %s\n", key, value)
+	}
+	fmt.Fprintf(&b, "  trace %s\n    input: %q\n    output: %q\n", trace.State, stable(trace.Request), stable(trace.Response))
+	for _, key := range []string{"mlflow.trace.tokenUsage", "mlflow.trace.cost", "mlflow.trace.session", "mlflow.trace.user"} {
+		if value, ok := trace.Metadata[key]; ok {
+			fmt.Fprintf(&b, "    %s: %s\n", key, value)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(trace.Tags)) {
+		if !strings.HasPrefix(key, "mlflow.") || key == "mlflow.traceName" {
+			fmt.Fprintf(&b, "    tag %s: %q\n", key, stable(trace.Tags[key]))
+		}
 	}
 	return b.String()
 }

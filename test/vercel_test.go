@@ -43,7 +43,7 @@ func TestEachCallOfTheVercelAISDKIsOneRun(t *testing.T) {
 
 			runs := runsOfApp(t, mlflow, persona, collector, len(api.Calls()))
 			requireBilled(t, api.Calls(), runs)
-			requireGolden(t, "vercel_"+version, describe(runs, persona))
+			requireGolden(t, "vercel_"+version, describe(runs, requireTraces(t, mlflow, runs), persona))
 		})
 	}
 }
