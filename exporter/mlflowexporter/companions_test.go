@@ -137,6 +137,8 @@ func TestFaultsBesideTheRunsAreHealedByRetrying(t *testing.T) {
 				requireCompanions(t, b.fake, 3)
 				assert.Equal(t, 3, b.fake.Calls("runs/create"))
 				metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(3), metricdatatest.IgnoreTimestamp())
+				_, err := b.telemetry.GetMetric("otelcol_mlflow_runs_found")
+				require.Error(t, err, "spans that come again for their traces are counted again")
 			})
 		}
 	}
@@ -294,6 +296,9 @@ func TestWholeTraceIsForwardedAsItIs(t *testing.T) {
 	assert.Len(t, failed(t, err), 4, "all of the trace comes again")
 	require.NoError(t, b.push(t.Context(), batch))
 	requireWritten(t, b.fake, 2)
+	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
+	_, err = b.telemetry.GetMetric("otelcol_mlflow_runs_found")
+	require.Error(t, err, "spans that come again for their trace are counted again")
 
 	// The root comes last, in a batch without a call.
 	late := ptrace.NewTraces()
@@ -314,6 +319,27 @@ func TestWholeTraceIsForwardedAsItIs(t *testing.T) {
 		assert.Equal(t, want.Attributes().AsRaw(), span.Attributes().AsRaw())
 		assert.Equal(t, want.ParentSpanID(), span.ParentSpanID())
 	}
+}
+
+func TestRejectedCallWhoseTraceComesAgainIsCountedOnce(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Traces.Mode, c.Experiment.OnDeleted = TracesWhole, OnDeletedReject })
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator")))
+	b.fake.DeleteExperiment(b.fake.Experiments()[0].Name)
+	faults := 2
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "v1/traces" && faults > 0 {
+			faults--
+			return trackingtest.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return trackingtest.Fault{}
+	})
+	batch := without(llmCalls(2, "tech_educator", "viral_content_creator"), "0101", "0202")
+	for b.push(t.Context(), batch) != nil {
+		require.Less(t, b.fake.Calls("v1/traces"), 10)
+	}
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(1, attribute.String("reason", "experiment_deleted")), metricdatatest.IgnoreTimestamp())
+	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
 }
 
 func TestDebugLogSaysWhyASpanBecameWhatItBecame(t *testing.T) {

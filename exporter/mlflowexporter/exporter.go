@@ -12,6 +12,7 @@ import (
 	"time"
 	_ "time/tzdata" // time zones, also in an image that has none
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumererror"
 	"go.opentelemetry.io/collector/exporter"
@@ -54,6 +55,8 @@ type mlflowExporter struct {
 	budget    *budget
 	overflow  sync.Once // logs that a day has too many experiments
 	health    health
+	// settled holds the calls that come again for what stands beside their runs, or beside other runs: they are counted.
+	settled *lru.Cache[key, struct{}]
 
 	// From start on.
 	experiments *experiments
@@ -72,6 +75,7 @@ func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error)
 	if err != nil {
 		return nil, err
 	}
+	settled, _ := lru.New[key, struct{}](maxUnfinished) // fails for a size below one only
 	return &mlflowExporter{
 		config:    config,
 		id:        set.ID,
@@ -82,6 +86,7 @@ func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error)
 		slots:     semaphore.NewWeighted(int64(config.MaxConcurrency)),
 		budget:    newBudget(config.Experiment.MaxPerDay),
 		health:    health{logger: set.Logger},
+		settled:   settled,
 	}, nil
 }
 
@@ -203,8 +208,11 @@ type call struct {
 	overflowed bool                // its persona's experiment is one too many
 	artifacts  []run.Artifact
 	runID      string // once the run is there
+	settled    bool   // its run is there, or rejected for good
 	err        error
 }
+
+func (c *call) key() key { return key{trace: c.TraceID(), span: c.SpanID()} }
 
 // push writes the batch's calls as runs. If some can be written later, its error holds just these.
 func (e *mlflowExporter) push(ctx context.Context, batch ptrace.Traces) error {
@@ -225,7 +233,7 @@ func (e *mlflowExporter) entries(ctx context.Context, calls []call) []entry {
 			continue
 		}
 		entries = append(entries, entry{
-			span:       key{trace: c.TraceID(), span: c.SpanID()},
+			span:       c.key(),
 			start:      c.StartTimestamp().AsTime(),
 			end:        c.EndTimestamp().AsTime(),
 			experiment: c.found,
@@ -370,7 +378,16 @@ func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflo
 	return e.builder.Experiment(&c.Span, e.config.Persona.Default), true
 }
 
+// settle notes that it is known what became of a call, and reports whether that is news.
+func (e *mlflowExporter) settle(c *call) bool {
+	c.settled = true
+	return !e.settled.Remove(c.key())
+}
+
 func (e *mlflowExporter) written(ctx context.Context, c *call, found bool) {
+	if !e.settle(c) {
+		return
+	}
 	e.explain(c, found)
 	if c.overflowed {
 		e.telemetry.MlflowSpansOverflowed.Add(ctx, 1)
@@ -384,13 +401,17 @@ func (e *mlflowExporter) written(ctx context.Context, c *call, found bool) {
 
 // reject counts and logs a call that does not come again.
 func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string) {
+	err := c.err
+	c.err = nil
+	if !e.settle(c) {
+		return
+	}
 	e.telemetry.MlflowRunsRejected.Add(ctx, 1, metric.WithAttributes(attribute.String("reason", reason)))
 	e.settings.Logger.Error("No run is written for this LLM call",
-		zap.String("reason", reason), zap.Stringer("trace_id", c.TraceID()), zap.Stringer("span_id", c.SpanID()), zap.Error(c.err))
+		zap.String("reason", reason), zap.Stringer("trace_id", c.TraceID()), zap.Stringer("span_id", c.SpanID()), zap.Error(err))
 	if err := e.deadLetter.keep(c); err != nil {
 		e.settings.Logger.Error("A rejected span is not kept in `dead_letter::path`", zap.Error(err))
 	}
-	c.err = nil
 }
 
 // retryable returns the error that makes the calls with errors come again, and no others; or, where whole traces are
@@ -432,8 +453,14 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first erro
 		}
 		return nil
 	}
-	if e.companions.forward != nil {
+	whole := e.companions.forward != nil
+	if whole {
 		failed = batch
+	}
+	for i := range calls {
+		if c := &calls[i]; c.settled && (whole || c.err != nil) {
+			e.settled.Add(c.key(), struct{}{})
+		}
 	}
 	if wait > 0 {
 		first = exporterhelper.NewThrottleRetry(first, wait)

@@ -16,6 +16,8 @@ type (
 	}
 	chatOutput struct {
 		Choices []chatChoice `json:"choices"`
+		// Output is what MLflow's table of traces shows, where the first choice has no content.
+		Output []chatMessage `json:"output,omitempty"`
 	}
 	chatChoice struct {
 		Index        int         `json:"index"`
@@ -25,7 +27,7 @@ type (
 	chatMessage struct {
 		Role       string     `json:"role"`
 		Name       string     `json:"name,omitempty"`
-		Content    string     `json:"content"`
+		Content    string     `json:"content,omitempty"`
 		ToolCalls  []chatCall `json:"tool_calls,omitempty"`
 		ToolCallID string     `json:"tool_call_id,omitempty"`
 	}

@@ -133,6 +133,9 @@ func (b *Builder) conversation(s *Span, a attributes) {
 		a.text(attributeFormat, "openai")
 	}
 	if out := asOutput(messages); len(out.Choices) > 0 {
+		if text := clean(responseText(messages)); text != "" && out.Choices[0].Message.Content == "" {
+			out.Output = []chatMessage{{Role: "assistant", Content: text}}
+		}
 		a.json(attributeOutputs, out)
 	}
 	if len(messages.Tools) > 0 {
