@@ -114,7 +114,6 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 	e.stop = func(ctx context.Context) error {
 		cancel()
 		running.Wait()
-		httpClient.CloseIdleConnections()
 		return errors.Join(e.deadLetter.close(), e.store.close(ctx))
 	}
 	return nil

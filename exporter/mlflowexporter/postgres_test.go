@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
@@ -54,6 +55,8 @@ func TestPostgres(t *testing.T) {
 func (d databaseBench) open(store StoreType) *bench {
 	return newBench(d.T, func(c *Config) {
 		c.ClientConfig.Endpoint = d.url
+		// The server outlives the test, and nothing that confighttp makes can close its idle connections.
+		c.ClientConfig.Keepalive.Get().IdleConnTimeout = time.Millisecond
 		c.Experiment.Name = string(store) + "_{persona_id}"
 		if c.Store.Type = store; store == StorePostgres {
 			c.Store.DSN = d.dsn
