@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
@@ -20,6 +21,10 @@ import (
 // maxExperiments is how many experiments' ids are remembered. One that falls out costs a look-up when it is used again.
 const maxExperiments = 10_000
 
+// maxTrust is how long an experiment's id is used without asking whether it still has that name. A server that was set up
+// anew, or SQLite after an experiment was removed for good, gives the id to another, whose runs these would be.
+const maxTrust = time.Minute
+
 var errExperimentDeleted = errors.New("the experiment was deleted in MLflow and `experiment::on_deleted` is reject")
 
 // experiments knows the ids of experiments and creates those that do not exist. It is safe for concurrent use; however
@@ -30,28 +35,37 @@ type experiments struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 
-	byName  *lru.Cache[string, tracking.Experiment]
+	byName  *lru.Cache[string, resolved]
 	flights singleflight.Group
 }
 
+// resolved is an experiment as MLflow had it at a time.
+type resolved struct {
+	tracking.Experiment
+	at time.Time
+}
+
 func newExperiments(client *tracking.Client, onDeleted OnDeleted, telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *experiments {
-	byName, _ := lru.New[string, tracking.Experiment](maxExperiments) // fails for a size below one only
+	byName, _ := lru.New[string, resolved](maxExperiments) // fails for a size below one only
 	return &experiments{client: client, onDeleted: onDeleted, telemetry: telemetry, logger: logger, byName: byName}
 }
 
-// known returns an experiment that was resolved before.
-func (e *experiments) known(name string) (tracking.Experiment, bool) { return e.byName.Get(name) }
+// known returns an experiment that was resolved lately.
+func (e *experiments) known(name string) (tracking.Experiment, bool) {
+	found, ok := e.byName.Get(name)
+	return found.Experiment, ok && time.Since(found.at) < maxTrust
+}
 
 // find returns the active experiment of that name, which it creates or restores where needed.
 func (e *experiments) find(ctx context.Context, experiment run.Experiment) (tracking.Experiment, error) {
-	if found, ok := e.byName.Get(experiment.Name); ok {
+	if found, ok := e.known(experiment.Name); ok {
 		return found, nil
 	}
 	// The first caller's context does not end the call for the others; the HTTP client's timeout bounds it.
 	found, err, _ := e.flights.Do(experiment.Name, func() (any, error) {
 		found, err := e.resolve(context.WithoutCancel(ctx), experiment)
 		if err == nil {
-			e.byName.Add(experiment.Name, found)
+			e.byName.Add(experiment.Name, resolved{found, time.Now()})
 		}
 		return found, err
 	})

@@ -367,6 +367,23 @@ func TestDeletedExperimentIsRejectedWhereConfigured(t *testing.T) {
 		count(1, attribute.String("reason", "experiment_deleted")), metricdatatest.IgnoreTimestamp())
 }
 
+func TestIdThatBelongsToAnotherExperimentNowIsNotUsed(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, b.push(t.Context(), llmCalls(1, "tech_educator", "viral_content_creator")))
+	all := b.fake.Experiments()
+	require.Len(t, all, 2)
+	// As if the first had been removed for good, and the second had got its id.
+	b.experiments.byName.Add(all[0].Name, resolved{tracking.Experiment{ID: all[1].ID, Name: all[0].Name}, time.Now().Add(-maxTrust)})
+	again := llmCalls(2, "tech_educator", "viral_content_creator")
+	require.NoError(t, b.push(t.Context(), again))
+	for _, r := range b.fake.Runs() {
+		for _, e := range all {
+			assert.Equal(t, e.ID == r.ExperimentID, e.Tags["persona_id"] == r.Tags["persona_id"])
+		}
+	}
+	requireWritten(t, b.fake, 4)
+}
+
 func TestLostRaceForAnExperimentIsNoError(t *testing.T) {
 	b := newBench(t, nil)
 	raced := false

@@ -145,7 +145,7 @@ func testOtherDatabase(d databaseBench) {
 	b := d.open(StorePostgres)
 	experiment, err := d.reader.ExperimentByName(d.Context(), "Default")
 	require.NoError(d, err)
-	b.experiments.byName.Add("postgres_"+d.name, tracking.Experiment{ID: experiment.ID, Name: "postgres_" + d.name})
+	b.experiments.byName.Add("postgres_"+d.name, resolved{tracking.Experiment{ID: experiment.ID, Name: "postgres_" + d.name}, time.Now()})
 	err = b.push(d.Context(), llmCalls(2, d.name))
 	require.Len(d, failed(d.T, err), 2)
 	require.ErrorContains(d, err, "`store::dsn` is not the database of the server at `endpoint`")
