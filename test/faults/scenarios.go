@@ -157,7 +157,12 @@ func (r *row) duringOutage(ctx context.Context, collector *testbed.Collector, be
 	pause := r.outage * senders * 3 / 2 / time.Duration(len(batches)) // the last is sent when it is over
 	group.Go(func() error { return r.sendAll(ctx, collector, batches, pause) })
 	group.Go(func() error {
-		if err := r.waitForRuns(ctx, 1); err != nil {
+		err := poll(ctx, func() (bool, error) { // the proxy does not see them
+			var now outcome
+			err := r.count(ctx, &now)
+			return now.runs > 0, err
+		})
+		if err != nil {
 			return err
 		}
 		if err := begin(); err != nil {
