@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +42,8 @@ func TestPagesShowTheDemo(t *testing.T) {
 	experiment, err := testbed.NewReader(s.mlflow.URL).ExperimentByName(t.Context(), a.Experiment)
 	require.NoError(t, err)
 	inExperiment := "/experiments/" + experiment.ID
+
+	callsTool := findToolCall(t, testbed.NewReader(s.mlflow.URL), runs)
 
 	browser := startBrowser(t)
 	// What MLflow offers to everybody who comes for the first time would cover its pages.
@@ -68,6 +72,8 @@ func TestPagesShowTheDemo(t *testing.T) {
 			"Comparing 2 Runs", a.Params["model"], b.Params["model"], a.Params["response"], b.Params["response"], "total_tokens",
 		}},
 		{"traces", inExperiment + "/traces", "", []string{"What is recursion?", a.Params["response"], b.Params["response"]}},
+		{"tool-calls", callsTool.traces, "", []string{callsTool.run.Params["response"]}},
+		{"tool-call", callsTool.trace, "", []string{"get_sum", "Assistant"}},
 		{"usage", inExperiment + "/overview/usage", "", []string{"Latency", "p50", "Errors"}},
 	} {
 		t.Run(page.name, func(t *testing.T) {
@@ -110,6 +116,28 @@ func askedTwice(t *testing.T, runs []testbed.Run) (a, b testbed.Run) {
 	}
 	t.Fatal("no two models were asked the same")
 	return a, b
+}
+
+// toolCall is a run whose answer only calls a tool, and the pages of its experiment's traces and of its own.
+type toolCall struct {
+	run           testbed.Run
+	traces, trace string
+}
+
+func findToolCall(t *testing.T, reader *testbed.Reader, runs []testbed.Run) toolCall {
+	t.Helper()
+	i := slices.IndexFunc(runs, func(run testbed.Run) bool { return strings.HasPrefix(run.Params["response"], "→ get_sum(") })
+	require.GreaterOrEqual(t, i, 0, "no answer calls a tool")
+	experiment, err := reader.ExperimentByName(t.Context(), runs[i].Experiment)
+	require.NoError(t, err)
+	var traces []testbed.Trace
+	require.Eventually(t, func() bool {
+		traces, err = reader.Traces(t.Context(), experiment.ID, "attributes.run_id = '"+runs[i].ID+"'")
+		return err != nil || len(traces) > 0
+	}, time.Minute, 100*time.Millisecond)
+	require.NoError(t, err)
+	page := "/experiments/" + experiment.ID + "/traces"
+	return toolCall{runs[i], page, page + "?selectedEvaluationId=" + traces[0].ID}
 }
 
 func list(values ...string) string {
