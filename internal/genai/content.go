@@ -49,7 +49,7 @@ func (c *Call) ContentSize() int {
 	})
 	events := c.span.Events()
 	for i := range events.Len() {
-		if event := events.At(i); c.reader.events[event.Name()] {
+		if event := events.At(i); c.reader.events[event.Name()] != 0 {
 			event.Attributes().Range(func(_ string, v pcommon.Value) bool {
 				total += size(v, 0)
 				return true

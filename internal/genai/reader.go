@@ -38,7 +38,7 @@ type Reader struct {
 	documents []document
 	keys      int // number of content attributes
 	families  []*placed
-	events    map[string]bool
+	events    map[string]sides
 	sources   [numSides][]*placed
 	persona   []string
 	zero      ZeroUsage
@@ -76,7 +76,7 @@ const maxDocuments = 24
 
 // NewReader returns a Reader for all supported dialects.
 func NewReader(o Options) *Reader {
-	r := &Reader{names: make(map[string]entry), events: make(map[string]bool), persona: o.PersonaAttributes, zero: o.ZeroUsage}
+	r := &Reader{names: make(map[string]entry), events: make(map[string]sides), persona: o.PersonaAttributes, zero: o.ZeroUsage}
 	if r.persona == nil {
 		r.persona = DefaultPersonaAttributes
 	}
@@ -122,7 +122,7 @@ func (r *Reader) addSource(dialect int, s *source) {
 		r.families = append(r.families, p)
 	case s.events != nil:
 		for name := range s.events {
-			r.events[name] = true
+			r.events[name] |= 1 << s.side
 		}
 	default:
 		e := r.names[s.key]
@@ -249,7 +249,7 @@ func (r *Reader) impliedOperation(indexed *placed, span ptrace.Span) string {
 	}
 	events := span.Events()
 	for i := range events.Len() {
-		if r.events[events.At(i).Name()] {
+		if r.events[events.At(i).Name()] != 0 {
 			return semconv.OperationChat
 		}
 	}
@@ -272,28 +272,52 @@ func exceptionType(span ptrace.Span) string {
 
 // forgetZeros takes away the counts of zero that cannot be: of an answer that has text, of a prompt that has text or was
 // answered, and of a stream that did not fail, for which the Go compile-time instrumentation writes zeros when the stream
-// carried no usage.
+// carried no usage. A zero stays unknown beside a count that the token processor filled in.
 func (c *Call) forgetZeros(content sides) {
 	u := &c.Usage
 	noInput, noOutput := u.Input.Set && u.Input.Value == 0, u.Output.Set && u.Output.Value == 0
 	if !noInput && !noOutput {
 		return
 	}
-	if noInput && noOutput && c.Request.Stream && !c.Failed {
-		u.Input, u.Output = Optional[int64]{}, Optional[int64]{}
+	unreported := func(zero bool, source string) bool {
+		_, filled := c.span.Attributes().Get(source)
+		return zero || filled
+	}
+	if c.Request.Stream && !c.Failed && unreported(noInput, semconv.TokenInputSource) && unreported(noOutput, semconv.TokenOutputSource) {
+		if noInput {
+			u.Input = Optional[int64]{}
+		}
+		if noOutput {
+			u.Output = Optional[int64]{}
+		}
 		return
 	}
 	if content == 0 && c.span.Events().Len() == 0 {
 		return
 	}
-	m := c.Messages()
-	asked, answered := sayAnything(m.Input), sayAnything(m.Output)
+	asked, answered := c.sayAnything(content)
 	if noInput && (asked || answered) {
 		u.Input = Optional[int64]{}
 	}
 	if noOutput && answered {
 		u.Output = Optional[int64]{}
 	}
+}
+
+// maxSilent is the most content, in bytes, that is parsed to learn whether it says anything.
+const maxSilent = 1 << 20
+
+// sayAnything reports which sides of the call hold anything. Of content larger than maxSilent a side does that is not empty.
+func (c *Call) sayAnything(content sides) (asked, answered bool) {
+	if c.ContentSize() <= maxSilent {
+		m := c.Messages()
+		return sayAnything(m.Input), sayAnything(m.Output)
+	}
+	events := c.span.Events()
+	for i := range events.Len() {
+		content |= c.reader.events[events.At(i).Name()]
+	}
+	return content.has(inputSide), content.has(outputSide) && c.Operation != semconv.OperationEmbeddings
 }
 
 // personaOf returns the first persona attribute that is set, span before scope before resource.

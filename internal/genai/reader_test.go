@@ -184,3 +184,26 @@ func TestContentAttributesAreKnownByName(t *testing.T) {
 		assert.False(t, r.IsContent(key), key)
 	}
 }
+
+func TestZerosBesideHugeContentAreForgottenWithoutParsing(t *testing.T) {
+	span := alone(semconv.GenAIOutputMessages, `[{"role":"assistant","parts":[{"type":"text","content":"`+strings.Repeat("x", maxSilent)+`"}]}]`)
+	span.Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationChat)
+	span.Attributes().PutInt(semconv.GenAIUsageInputTokens, 0)
+	span.Attributes().PutInt(semconv.GenAIUsageOutputTokens, 0)
+	reader, resource, scope := NewReader(Options{}), pcommon.NewResource(), pcommon.NewInstrumentationScope()
+	var call Call
+	assert.Zero(t, testing.AllocsPerRun(3, func() { call, _ = reader.Read(resource, scope, span) }))
+	assert.Equal(t, Usage{}, call.Usage)
+}
+
+func TestZeroOfStreamStaysUnknownBesideFilledCount(t *testing.T) {
+	span := alone(semconv.GenAIOperationName, semconv.OperationChat)
+	span.Attributes().PutBool(semconv.GenAIRequestStream, true)
+	span.Attributes().PutInt(semconv.GenAIUsageInputTokens, 9)
+	span.Attributes().PutInt("gen_ai.usage.completion_tokens", 0)
+	reported := read(span)
+	assert.Equal(t, Usage{Input: Some[int64](9), Output: Some[int64](0)}, reported.Usage)
+	span.Attributes().PutStr(semconv.TokenInputSource, semconv.SourceCounted)
+	filled := read(span)
+	assert.Equal(t, Usage{Input: Some[int64](9)}, filled.Usage)
+}
