@@ -188,6 +188,8 @@ const (
 	TokenEncoding     = "token.encoding"    // for example o200k_base
 	TokenCostUSD      = "token.cost.usd"    // US dollars
 	TokenCostSource   = "token.cost.source" // price-table entry and its date
+	// TokenAggregate is true on a span that passes for a call of a model and sums or repeats others.
+	TokenAggregate = "token.aggregate"
 )
 
 // Values of TokenInputSource and TokenOutputSource, from the strongest to the weakest.

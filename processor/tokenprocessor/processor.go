@@ -138,6 +138,9 @@ func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resou
 		}
 	}()
 	call, ok := p.reader.Read(resource, scope, span)
+	if ok && call.Aggregate && billed[call.Operation] != nil {
+		span.Attributes().PutBool(semconv.TokenAggregate, true)
+	}
 	if !ok || call.Aggregate || call.Operation == semconv.OperationFetchResponse {
 		return
 	}
@@ -156,6 +159,9 @@ func (p *tokenProcessor) processSpan(ctx context.Context, resource pcommon.Resou
 			call.Persona = p.defaultPersona
 		}
 		attributes.PutStr(semconv.PersonaID, call.Persona)
+	}
+	if billed[call.Operation] != nil {
+		standardize(attributes, &call)
 	}
 	fill(attributes, counts, encoding)
 	if cost.Source != "" {

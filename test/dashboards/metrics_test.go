@@ -166,7 +166,23 @@ func TestWhatEachSpanIsCountedAs(t *testing.T) {
 		bare("tools", map[string]any{"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "get_sum"}),
 		bare("tools", map[string]any{"gen_ai.operation.name": "execute_tool", "error.type": "timeout"}),
 		backwards,
+		// Other dialects, and the conventions before 1.27.
+		bare("openinference", map[string]any{
+			"gen_ai.operation.name": nil, "openinference.span.kind": "LLM", "llm.provider": "acme", "llm.model_name": "acme-1",
+			"llm.token_count.prompt": 21, "llm.token_count.completion": 4, "llm.token_count.prompt_details.cache_read": 16,
+			"llm.prompt_template.name": "explain", "llm.prompt_template.version": "3",
+		}),
+		bare("langfuse", map[string]any{
+			"gen_ai.operation.name": nil, "langfuse.observation.type": "generation", "langfuse.observation.model.name": "acme-1",
+			"langfuse.observation.usage_details": `{"input":10,"input_cached_tokens":5,"output":7,"output_reasoning_tokens":3}`,
+		}),
+		bare("before_1.27", map[string]any{
+			"gen_ai.system": "acme", "gen_ai.request.model": "acme-1",
+			"gen_ai.usage.prompt_tokens": 12, "gen_ai.usage.completion_tokens": 2,
+		}),
 		// No calls of a model.
+		bare("repeated", map[string]any{"gen_ai.operation.name": "generate_content", "gcp.vertex.agent.event_id": "e"}),
+		bare("openinference_chain", map[string]any{"gen_ai.operation.name": nil, "openinference.span.kind": "CHAIN", "llm.token_count.prompt": 21}),
 		bare("agent", map[string]any{"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 1}),
 		bare("fetch", map[string]any{"gen_ai.operation.name": "fetch_response", "gen_ai.usage.input_tokens": 1}),
 		bare("orders", map[string]any{"gen_ai.operation.name": nil}),
