@@ -417,10 +417,6 @@ func (e *mlflowExporter) reject(ctx context.Context, c *call, reason string) {
 // forwarded, the batch, because of a call or of err.
 func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first error) error {
 	var wait time.Duration
-	failed := ptrace.NewTraces()
-	var resource ptrace.ResourceSpans
-	var scope ptrace.ScopeSpans
-	var last *call // the call copied last: its resource and scope are open
 	for i := range calls {
 		c := &calls[i]
 		if c.err == nil {
@@ -432,19 +428,6 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first erro
 		if answer, ok := errors.AsType[*tracking.Error](c.err); ok {
 			wait = max(wait, answer.RetryAfter)
 		}
-		from := batch.ResourceSpans().At(c.resource)
-		if last == nil || last.resource != c.resource {
-			resource = failed.ResourceSpans().AppendEmpty()
-			from.Resource().CopyTo(resource.Resource())
-			resource.SetSchemaUrl(from.SchemaUrl())
-		}
-		if last == nil || last.resource != c.resource || last.scope != c.scope {
-			scope = resource.ScopeSpans().AppendEmpty()
-			from.ScopeSpans().At(c.scope).Scope().CopyTo(scope.Scope())
-			scope.SetSchemaUrl(from.ScopeSpans().At(c.scope).SchemaUrl())
-		}
-		c.Span.CopyTo(scope.Spans().AppendEmpty())
-		last = c
 	}
 	if first == nil {
 		if len(calls) > 0 {
@@ -453,9 +436,6 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first erro
 		return nil
 	}
 	whole := e.companions.forward != nil
-	if whole {
-		failed = batch
-	}
 	for i := range calls {
 		if c := &calls[i]; c.settled && (whole || c.err != nil) {
 			e.settled.Add(c.key(), struct{}{})
@@ -464,5 +444,48 @@ func (e *mlflowExporter) retryable(batch ptrace.Traces, calls []call, first erro
 	if wait > 0 {
 		first = exporterhelper.NewThrottleRetry(first, wait)
 	}
-	return consumererror.NewTraces(first, failed)
+	if whole {
+		return consumererror.NewTraces(first, batch)
+	}
+	return consumererror.NewTraces(first, withErrors(batch, calls))
+}
+
+// withErrors is a copy of the calls with errors, in the batch's order.
+func withErrors(batch ptrace.Traces, calls []call) ptrace.Traces {
+	failed := ptrace.NewTraces()
+	var resource ptrace.ResourceSpans
+	var scope ptrace.ScopeSpans
+	var last *call // the call copied last: its resource and scope are open
+	for i := range calls {
+		c := &calls[i]
+		if c.err == nil {
+			continue
+		}
+		from := batch.ResourceSpans().At(c.resource)
+		if last == nil || last.resource != c.resource {
+			resource = appendResource(failed, from)
+		}
+		if last == nil || last.resource != c.resource || last.scope != c.scope {
+			scope = appendScope(resource, from.ScopeSpans().At(c.scope))
+		}
+		c.Span.CopyTo(scope.Spans().AppendEmpty())
+		last = c
+	}
+	return failed
+}
+
+// appendResource adds a resource without its scopes.
+func appendResource(to ptrace.Traces, from ptrace.ResourceSpans) ptrace.ResourceSpans {
+	resource := to.ResourceSpans().AppendEmpty()
+	from.Resource().CopyTo(resource.Resource())
+	resource.SetSchemaUrl(from.SchemaUrl())
+	return resource
+}
+
+// appendScope adds a scope without its spans.
+func appendScope(to ptrace.ResourceSpans, from ptrace.ScopeSpans) ptrace.ScopeSpans {
+	scope := to.ScopeSpans().AppendEmpty()
+	from.Scope().CopyTo(scope.Scope())
+	scope.SetSchemaUrl(from.SchemaUrl())
+	return scope
 }

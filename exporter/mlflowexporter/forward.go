@@ -32,6 +32,12 @@ func (f *forward) split(batch ptrace.Traces, members map[string][]*call) map[str
 		}
 	}
 	parts := make(map[string]ptrace.Traces)
+	part := func(experimentID string) ptrace.Traces {
+		if _, ok := parts[experimentID]; !ok {
+			parts[experimentID] = ptrace.NewTraces()
+		}
+		return parts[experimentID]
+	}
 	for _, resource := range batch.ResourceSpans().All() {
 		for _, scope := range resource.ScopeSpans().All() {
 			open := make(map[string]ptrace.SpanSlice) // of this scope
@@ -42,7 +48,7 @@ func (f *forward) split(batch ptrace.Traces, members map[string][]*call) map[str
 				}
 				spans, ok := open[experimentID]
 				if !ok {
-					spans = appendScope(parts, experimentID, resource, scope)
+					spans = appendScope(appendResource(part(experimentID), resource), scope).Spans()
 					open[experimentID] = spans
 				}
 				span.CopyTo(spans.AppendEmpty())
@@ -50,20 +56,4 @@ func (f *forward) split(batch ptrace.Traces, members map[string][]*call) map[str
 		}
 	}
 	return parts
-}
-
-// appendScope adds an empty copy of a scope with its resource to an experiment's part.
-func appendScope(parts map[string]ptrace.Traces, experimentID string, resource ptrace.ResourceSpans, scope ptrace.ScopeSpans) ptrace.SpanSlice {
-	part, ok := parts[experimentID]
-	if !ok {
-		part = ptrace.NewTraces()
-		parts[experimentID] = part
-	}
-	to := part.ResourceSpans().AppendEmpty()
-	resource.Resource().CopyTo(to.Resource())
-	to.SetSchemaUrl(resource.SchemaUrl())
-	toScope := to.ScopeSpans().AppendEmpty()
-	scope.Scope().CopyTo(toScope.Scope())
-	toScope.SetSchemaUrl(scope.SchemaUrl())
-	return toScope.Spans()
 }

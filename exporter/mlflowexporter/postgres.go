@@ -50,6 +50,7 @@ func openPostgres(ctx context.Context, config *Config, slots *semaphore.Weighted
 		return nil
 	}
 	if err := errors.Join(telemetry.RegisterMlflowDoubtsWaitingCallback(none), telemetry.RegisterMlflowRunsWaitingCallback(none)); err != nil {
+		db.Close()
 		return nil, err
 	}
 	return &postgresStore{db: db, slots: slots, telemetry: telemetry, logger: logger}, nil
