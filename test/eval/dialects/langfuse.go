@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
 // langfusePayload is OTLP, and what Langfuse's tests expect of it.
@@ -97,7 +98,7 @@ var (
 // tally counts, for each dialect, what was found of what is there.
 type tally struct{ payloads, calls, found, have, met int }
 
-func evaluateLangfuse(folder string, w io.Writer) ([]bar, error) {
+func evaluateLangfuse(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	var payloads []langfusePayload
 	if err := load(&payloads, folder, "otlp_dialects", "langfuse_payloads.json"); err != nil {
 		return nil, err
@@ -139,9 +140,9 @@ func evaluateLangfuse(folder string, w io.Writer) ([]bar, error) {
 	}
 	slices.SortFunc(rows, slices.Compare[[]string])
 	table(w, append([][]string{{"Langfuse", "here", "why", "payloads by position"}}, rows...))
-	return []bar{
-		{"langfuse calls found", total.found, total.calls, 100},
-		{"langfuse model, input, output, usage", total.met, total.have, 100},
+	return []evaluation.Bar{
+		{Name: "langfuse calls found", Met: total.found, Of: total.calls, Percent: 100},
+		{Name: "langfuse model, input, output, usage", Met: total.met, Of: total.have, Percent: 100},
 	}, nil
 }
 

@@ -17,48 +17,14 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
-func main() {
-	folder := os.Getenv("GENAI_DATA")
-	if folder == "" {
-		fmt.Fprintln(os.Stderr, "GENAI_DATA names no folder; see docs/dialects.md")
-		os.Exit(1)
-	}
-	bars, err := evaluate(folder, os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	short := false
-	for _, b := range bars {
-		verdict := "ok"
-		if b.met*100 < b.of*b.percent || b.of == 0 {
-			verdict, short = "short", true
-		}
-		fmt.Printf("%s: %s of %d, %d %%, %s\n", b.name, share(b.met, b.of), b.of, b.percent, verdict)
-	}
-	if short {
-		os.Exit(1)
-	}
-}
+func main() { evaluation.Main(evaluate) }
 
-// bar is a share that has to be reached.
-type bar struct {
-	name             string
-	met, of, percent int
-}
-
-func share(met, of int) string {
-	if of == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f %%", float64(met)*100/float64(of))
-}
-
-func evaluate(folder string, w io.Writer) ([]bar, error) {
-	var bars []bar
-	for _, part := range []func(string, io.Writer) ([]bar, error){evaluateSpans, evaluateMLflow, evaluateLangfuse} {
+func evaluate(folder string, w io.Writer) ([]evaluation.Bar, error) {
+	var bars []evaluation.Bar
+	for _, part := range []func(string, io.Writer) ([]evaluation.Bar, error){evaluateSpans, evaluateMLflow, evaluateLangfuse} {
 		more, err := part(folder, w)
 		if err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
 // mlflowCase is attributes, and what MLflow's server reads from them.
@@ -51,7 +52,7 @@ var expectations = []string{
 	"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.request.model", "gen_ai.operation.name", "gen_ai.input.messages",
 }
 
-func evaluateMLflow(folder string, w io.Writer) ([]bar, error) {
+func evaluateMLflow(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	var cases []mlflowCase
 	if err := load(&cases, folder, "otlp_dialects", "mlflow_cases.json"); err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func evaluateMLflow(folder string, w io.Writer) ([]bar, error) {
 	}
 	fmt.Fprint(w, "### Cases of MLflow's tests\n\n")
 	table(w, rows)
-	return []bar{{"mlflow_cases", met, of, 100}}, nil
+	return []evaluation.Bar{{Name: "mlflow_cases", Met: met, Of: of, Percent: 100}}, nil
 }
 
 // numbers turns JSON's numbers that are whole into integers.

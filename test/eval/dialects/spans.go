@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
 // spanCase is a recorded interaction as an instrumentation emitted it.
@@ -40,14 +41,14 @@ const (
 // aspects of a case, in the order of the table.
 var aspects = []string{"model", "prompt", "response", "tool calls", "usage", "finish reasons"}
 
-func evaluateSpans(folder string, w io.Writer) ([]bar, error) {
+func evaluateSpans(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "spans", "*.json"))
 	if err != nil || len(files) == 0 {
 		return nil, errors.Join(errors.New("no spans/*.json"), err)
 	}
 	header := append([]string{"spans", "cases", "all equal", "equal as far as carried", "different"}, aspects...)
 	rows := [][]string{header}
-	var bars []bar
+	var bars []evaluation.Bar
 	var notes []string
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
@@ -64,7 +65,9 @@ func evaluateSpans(folder string, w io.Writer) ([]bar, error) {
 		}
 		rows, notes = append(rows, score.row(name)), append(notes, more...)
 		if score.content {
-			bars = append(bars, bar{"spans/" + name, score.cases[equal] + score.cases[notCarried], len(cases), 98})
+			bars = append(bars, evaluation.Bar{
+				Name: "spans/" + name, Met: score.cases[equal] + score.cases[notCarried], Of: len(cases), Percent: 98,
+			})
 		}
 	}
 	fmt.Fprint(w, "### Spans of recorded traffic\n\n")

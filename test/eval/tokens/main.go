@@ -15,55 +15,20 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
 // minRecords is how many records a shape needs for its row to claim anything.
 const minRecords = 10
 
-func main() {
-	folder := os.Getenv("GENAI_DATA")
-	if folder == "" {
-		fmt.Fprintln(os.Stderr, "set GENAI_DATA to the folder of recorded data")
-		os.Exit(1)
-	}
-	bars, err := evaluate(folder, os.Stdout)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	short := false
-	for _, b := range bars {
-		verdict := "ok"
-		if b.met*100 < b.of*b.percent || b.of == 0 {
-			verdict, short = "short", true
-		}
-		fmt.Printf("%s: %s of %d, %d %%, %s\n", b.name, percent(b.met, b.of), b.of, b.percent, verdict)
-	}
-	if short {
-		os.Exit(1)
-	}
-}
+func main() { evaluation.Main(evaluate) }
 
-// bar is a share that has to be reached.
-type bar struct {
-	name             string
-	met, of, percent int
-}
-
-func percent(met, of int) string {
-	if of == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f %%", float64(met)*100/float64(of))
-}
-
-func evaluate(folder string, w io.Writer) ([]bar, error) {
+func evaluate(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	all, err := loadRecords(folder)
 	if err != nil {
 		return nil, err
@@ -170,7 +135,7 @@ func (s *score) add(billed, counted int64, given bool) {
 }
 
 func (s *score) row(name string) string {
-	cells := []string{name, strconv.Itoa(s.n), strconv.Itoa(s.given), percent(s.exact, s.n), percent(s.close, s.n), "-"}
+	cells := []string{name, strconv.Itoa(s.n), strconv.Itoa(s.given), evaluation.Share(s.exact, s.n), evaluation.Share(s.close, s.n), "-"}
 	if s.given > 0 {
 		cells[5] = fmt.Sprintf("%.1f %%", 100*s.relative/float64(s.given))
 	}
@@ -232,8 +197,8 @@ func misses(w io.Writer, all []*measured) {
 }
 
 // bars are what the project holds itself to.
-func bars(inputs, outputs []*measured) []bar {
-	var all []bar
+func bars(inputs, outputs []*measured) []evaluation.Bar {
+	var all []evaluation.Bar
 	add := func(name string, list []*measured, exact, within int, in func(*measured) bool) {
 		var s score
 		for _, m := range list {
@@ -243,9 +208,9 @@ func bars(inputs, outputs []*measured) []bar {
 			}
 		}
 		if exact > 0 {
-			all = append(all, bar{name + ", exact", s.exact, s.n, exact})
+			all = append(all, evaluation.Bar{Name: name + ", exact", Met: s.exact, Of: s.n, Percent: exact})
 		}
-		all = append(all, bar{name + ", within ±2", s.close, s.n, within})
+		all = append(all, evaluation.Bar{Name: name + ", within ±2", Met: s.close, Of: s.n, Percent: within})
 	}
 	category := func(name string) func(*measured) bool {
 		return func(m *measured) bool { return m.category == name }

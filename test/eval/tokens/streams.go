@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
+	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
 
 // spanCase is a recorded call as an instrumentation emitted it.
@@ -30,22 +31,22 @@ type spanCase struct {
 
 // evaluateStreams counts the answer of every streamed span that has content and no usage, and compares it with the tokens of
 // the text that was sent to the application. Of a model that reasons, or that the provider gave a tool, that is a lower bound.
-func evaluateStreams(folder string, w io.Writer) (bar, error) {
+func evaluateStreams(folder string, w io.Writer) (evaluation.Bar, error) {
 	files, err := filepath.Glob(filepath.Join(folder, "spans", "*.json"))
 	if err != nil {
-		return bar{}, err
+		return evaluation.Bar{}, err
 	}
 	fmt.Fprint(w, "### Streamed spans without usage\n\n| span | model | tokens of the text | counted | source |\n|---|---|---|---|---|\n")
-	result := bar{name: "streamed spans without usage", percent: 100}
+	result := evaluation.Bar{Name: "streamed spans without usage", Percent: 100}
 	without := 0
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return bar{}, err
+			return evaluation.Bar{}, err
 		}
 		var cases []spanCase
 		if err := json.Unmarshal(text, &cases); err != nil {
-			return bar{}, fmt.Errorf("reading %s: %w", filepath.Base(file), err)
+			return evaluation.Bar{}, fmt.Errorf("reading %s: %w", filepath.Base(file), err)
 		}
 		for _, c := range cases {
 			if !c.Stream || c.Status != 200 {
@@ -53,7 +54,7 @@ func evaluateStreams(folder string, w io.Writer) (bar, error) {
 			}
 			traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(c.OTLP)
 			if err != nil {
-				return bar{}, fmt.Errorf("case %s: %w", c.Case, err)
+				return evaluation.Bar{}, fmt.Errorf("case %s: %w", c.Case, err)
 			}
 			for _, span := range spans(traces) {
 				call, counter, ok := framed(framing.NewModels(framing.ModelOptions{}), span)
@@ -66,13 +67,13 @@ func evaluateStreams(folder string, w io.Writer) (bar, error) {
 				}
 				truth, err := streamedTokens(folder, c.Case, call.Model.Encoding)
 				if err != nil {
-					return bar{}, err
+					return evaluation.Bar{}, err
 				}
 				call.LowerBounds = true
 				count := framing.Output(call, counter)
-				result.of++
+				result.Of++
 				if count.Known() && count.Tokens == truth {
-					result.met++
+					result.Met++
 				}
 				fmt.Fprintf(w, "| %s: %s | %s | %d | %d | %s |\n", strings.TrimSuffix(filepath.Base(file), ".json"), c.Case,
 					call.Span.Model(), truth, count.Tokens, count.Source)
