@@ -23,7 +23,7 @@ func breakDown(t *tally, reason Reason) Breakdown {
 	b := Breakdown{Count: t.count(), Tokens: t.tokens, Constants: make(map[string]int64)}
 	for c, n := range t.used {
 		if n > 0 && t.rules.constants[c] != 0 {
-			b.Constants[t.rules.name+": "+constantNames[c]] = n
+			b.Constants[t.rules.nameOf(constant(c))] = n
 		}
 	}
 	return b

@@ -5,6 +5,7 @@ package framing
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
@@ -113,6 +114,7 @@ func input(call Call, counter Counter) (*tally, Reason) {
 	))
 	if operation.conversation {
 		t.conversation(m)
+		t.forced(answer)
 	} else {
 		for i := range m.Input {
 			t.parts(m.Input[i].Parts, "")
@@ -149,7 +151,7 @@ func output(call Call, counter Counter) (*tally, Reason) {
 	t.estimated, t.cutOff = true, answer.cutOff
 	t.miss(cmp.Or(
 		call.Model.lacks,
-		when(call.Model.kind == reasoning || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
+		when(call.Model.kind.reasons() || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
 		when(otherMedia(call.Span.Request.OutputType), ReasonMedia),
 		when(answer.tool && !answer.call, ReasonTools),
 	))
@@ -171,10 +173,11 @@ func otherMedia(outputType string) bool {
 
 // answer is what can be seen of the answer beside its text.
 type answer struct {
-	cutOff     bool // there was more of it
-	call       bool // it has a tool call
-	tool       bool // it has one, or ended for one
-	serverTool bool // the provider ran a tool
+	cutOff     bool   // there was more of it
+	call       bool   // it has a tool call
+	tool       bool   // it has one, or ended for one
+	serverTool bool   // the provider ran a tool
+	forced     string // the name of the only tool that it could call; empty if nothing says so
 }
 
 func answerOf(call Call) answer {
@@ -188,11 +191,21 @@ func answerOf(call Call) answer {
 		}
 	}
 	a.tool = a.call
+	a.forced = forcedCall(call.Messages.Output, finished)
 	for _, reason := range finished {
 		a.cutOff = a.cutOff || cutShort[reason]
 		a.tool = a.tool || calledTool[reason]
 	}
 	return a
+}
+
+// forcedCall is the name of the tool that tool_choice named, which a chat shows: an answer that calls only one tool, and ends
+// with "stop" rather than "tool_calls".
+func forcedCall(output []genai.Message, finished []string) string {
+	if len(output) != 1 || len(output[0].Parts) != 1 || output[0].Parts[0].Kind != genai.PartToolCall || !slices.Contains(finished, "stop") {
+		return ""
+	}
+	return output[0].Parts[0].Name
 }
 
 func when(condition bool, reason Reason) Reason {

@@ -116,7 +116,7 @@ func (m *Models) find(name string) (Model, bool) {
 		if factor, ok := FactorOf(vendor, name); ok {
 			model := Model{Encoding: tiktoken.O200kBase, family: assumed, factor: factor.Mean}
 			if factor.Thinks {
-				model.kind = reasoning
+				model.kind = laterGPT
 			}
 			return model, true
 		}

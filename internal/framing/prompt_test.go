@@ -25,7 +25,7 @@ func (t *texts) Count(text string) int {
 var sum = genai.Tool{Type: "function", Name: "get_sum", Description: "Adds two numbers.", Parameters: `{"type":"object","properties":{
 	"a":{"type":"integer","description":"The first."},"b":{"type":"integer"}},"required":["a"]}`}
 
-const sumDefinition = "namespace functions {\n\n// Adds two numbers.\ntype get_sum = (_:{\n// The first.\na: number,\nb?: number,\n}) => any;\n\n} // namespace functions"
+const sumDefinition = "namespace functions {\n\n// Adds two numbers.\ntype get_sum = (_: {\n// The first.\na: number,\nb?: number,\n}) => any;\n\n} // namespace functions"
 
 func called(id, arguments string) genai.Part {
 	return genai.Part{Kind: genai.PartToolCall, ID: id, Name: "get_sum", Arguments: arguments}
@@ -53,6 +53,7 @@ func TestFraming(t *testing.T) {
 		`{"recipient_name":"functions.get_sum","parameters":{"a":3,"b":3}}]}`
 	singleTexts := texts{"user", "2+2, 3+3?", "functions.get_sum", `{"a":2,"b":2}`, "functions.get_sum", "4", sumDefinition}
 	bothTexts := texts{"user", "2+2, 3+3?", both, "6", "4", sumDefinition}
+	listTexts := texts{"user", "2+2, 3+3?", both, "[6, 4]", sumDefinition}
 
 	for name, test := range map[string]struct {
 		api, model string
@@ -81,7 +82,25 @@ func TestFraming(t *testing.T) {
 		"tools of a chat, reasoning": {
 			chat, "gpt-5-nano",
 			genai.Messages{Input: []genai.Message{question}, Tools: tools},
-			2 + 3 + 90,
+			2 + 3 + 91,
+			texts{"user", "2+2, 3+3?", sumDefinition},
+		},
+		"tools behind a developer message, reasoning": {
+			chat, "gpt-5-nano",
+			genai.Messages{Input: []genai.Message{message("developer", "Add."), question}, Tools: tools},
+			2 + 3 + 3 + 90,
+			texts{"developer", "Add.\n\n", "user", "2+2, 3+3?", sumDefinition},
+		},
+		"tools behind a system message, o-series": {
+			chat, "o4-mini",
+			genai.Messages{Input: []genai.Message{message("system", "Add."), question}, Tools: tools},
+			2 + 3 + 3 + 9,
+			texts{"system", "Add.\n\n", "user", "2+2, 3+3?", sumDefinition},
+		},
+		"tools of a response, o-series": {
+			responses, "o4-mini",
+			genai.Messages{Input: []genai.Message{question}, Tools: tools},
+			2 + 3 + 6,
 			texts{"user", "2+2, 3+3?", sumDefinition},
 		},
 		"tools of a response": {
@@ -105,8 +124,23 @@ func TestFraming(t *testing.T) {
 		"call of a response, reasoning": {
 			responses, "gpt-5.4", genai.Messages{Input: single, Tools: tools}, 2 + 3 + 9 + 18, singleTexts,
 		},
+		"call of a response, GPT-5": {
+			responses, "gpt-5-mini", genai.Messages{Input: single, Tools: tools}, 2 + 3 + 9 + 15, singleTexts,
+		},
+		"call of a response, o-series": {
+			responses, "o4-mini", genai.Messages{Input: single, Tools: tools}, 2 + 3 + 6 + 15, singleTexts,
+		},
+		"call of a chat, reasoning": {
+			chat, "gpt-5-mini", genai.Messages{Input: single, Tools: tools}, 2 + 3 + 91 + 17, singleTexts,
+		},
 		"calls of a chat": {
-			chat, "gpt-4o", genai.Messages{Input: several, Tools: tools}, 3 + 3 + 9 + 16 + 2*4, bothTexts,
+			chat, "gpt-4o", genai.Messages{Input: several, Tools: tools}, 3 + 3 + 9 + 20, listTexts,
+		},
+		"calls of a chat, reasoning": {
+			chat, "gpt-5", genai.Messages{Input: several, Tools: tools}, 2 + 3 + 91 + 26, listTexts,
+		},
+		"calls without results": {
+			chat, "gpt-4o", genai.Messages{Input: several[:2]}, 3 + 3 + 20, texts{"user", "2+2, 3+3?", both, "[]"},
 		},
 		"calls of a response": {
 			responses, "gpt-4.1",
@@ -216,13 +250,41 @@ func TestFramingOfToolCallsAsAnswer(t *testing.T) {
 	}
 }
 
-// A chat and a response differ by 81 tokens for the tools of a reasoning model.
+// A chat and a response differ by 82 tokens for the tools of GPT-5.
 func TestToolsOfAReasoningModelNeedTheAPI(t *testing.T) {
 	c := call(t, "gpt-5", &genai.Messages{Input: []genai.Message{message("user", "2+2?")}, Tools: []genai.Tool{sum}})
 	require.Equal(t, framing.Count{Reason: framing.ReasonTools}, framing.Input(c, &texts{}))
-	for id, want := range map[string]int64{"resp_1": 2 + 3 + 9, "chatcmpl-1": 2 + 3 + 90} {
+	for id, want := range map[string]int64{"resp_1": 2 + 3 + 9, "chatcmpl-1": 2 + 3 + 91} {
 		c.Span.ResponseID = id
 		require.Equal(t, framing.Count{Tokens: want, Source: semconv.SourceEstimated}, framing.Input(c, &texts{}), id)
+	}
+}
+
+// What tool_choice names is not on the span, but a chat's finish reason gives it away.
+func TestToolThatHadToBeCalled(t *testing.T) {
+	for name, test := range map[string]struct {
+		model, finish string
+		answer        []genai.Part
+		tokens        int64
+		named         bool
+	}{
+		"named":              {"gpt-4o", "stop", []genai.Part{called("c1", "{}")}, 3 + 3 + 9 + 7, true},
+		"any":                {"gpt-4o", "tool_calls", []genai.Part{called("c1", "{}")}, 3 + 3 + 9, false},
+		"an answer in words": {"gpt-4o", "stop", []genai.Part{{Kind: genai.PartText, Text: "4"}}, 3 + 3 + 9, false},
+		"two":                {"gpt-4o", "stop", []genai.Part{called("c1", "{}"), called("c2", "{}")}, 3 + 3 + 9, false},
+		"models that reason": {"gpt-5", "stop", []genai.Part{called("c1", "{}")}, 2 + 3 + 91, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer := assistant(test.answer...)
+			answer.FinishReason = test.finish
+			c := call(t, test.model, &genai.Messages{
+				Input: []genai.Message{message("user", "2+2?")}, Tools: []genai.Tool{sum}, Output: []genai.Message{answer},
+			})
+			c.Span.API = semconv.APITypeChatCompletions
+			var counted texts
+			require.Equal(t, framing.Count{Tokens: test.tokens, Source: semconv.SourceEstimated}, framing.Input(c, &counted))
+			require.Equal(t, test.named, counted[len(counted)-1] == "get_sum")
+		})
 	}
 }
 
@@ -244,43 +306,110 @@ func TestToolsOfTheCookbook(t *testing.T) {
 	}
 }
 
+// What is not in OpenAI's harmony guide is from recordings of calls with such tools.
 func TestDefinitions(t *testing.T) {
 	const begin, end = "namespace functions {\n\n", "} // namespace functions"
-	for name, test := range map[string]struct{ parameters, want string }{
-		"no parameters": {`{"type":"object","properties":{}}`, "type f = () => any;\n\n"},
-		"types": {
+	for name, test := range map[string]struct{ description, parameters, want string }{
+		"no parameters": {"", `{"type":"object","properties":{}}`, "type f = () => any;\n\n"},
+		"descriptions": {
+			"\nDoes it.\n\n\tArgs:\n    s: what \n",
+			`{"properties":{"s":{"type":"string","description":"What."},"t":{"type":"string"}},"required":["s"]}`,
+			"// Does it.\n// Args:\n// s: what\ntype f = (_: {\n// What.\ns: string,\nt?: string,\n}) => any;\n\n",
+		},
+		"nothing said": {
+			"",
 			`{"properties":{"s":{"type":"string"},"n":{"type":"number"},"i":{"type":"integer"},"b":{"type":"boolean"},"a":{},"z":{"type":"null"}}}`,
-			"type f = (_:{\ns?: string,\nn?: number,\ni?: number,\nb?: boolean,\na?: any,\nz?: null,\n}) => any;\n\n",
+			"type f = (_: { s?: string, n?: number, i?: number, b?: boolean, a?: any, z?: null }) => any;\n\n",
 		},
 		"titles": {
-			`{"title":"f_input","properties":{"s":{"type":"string","title":"S","description":" What.\n"}}}`,
-			"type f = (_:// f_input\n{\n// S\n//\n// What.\ns?: string,\n}) => any;\n\n",
+			"", `{"title":"f_input","properties":{"s":{"type":"string","title":"S","description":"What."}}}`,
+			"type f = (_: // f_input\n{\n// S\n// What.\ns?: string,\n}) => any;\n\n",
 		},
 		"unions": {
-			`{"properties":{"s":{"enum":["x","y",1]},"t":{"type":["integer","null"]},"u":{"anyOf":[{"type":"string"},{"type":"null"}]},` +
+			"", `{"properties":{"s":{"enum":["x","y",1]},"t":{"type":["integer","null"]},"u":{"anyOf":[{"type":"string"},{"type":"null"}]},` +
 				`"v":{"oneOf":[{"type":"string"},{"type":"array"}]}}}`,
-			"type f = (_:{\ns?: \"x\" | \"y\" | 1,\nt?: number | null,\nu?: string | null,\nv?: string | any[],\n}) => any;\n\n",
+			"type f = (_: { s?: \"x\" | \"y\" | 1, t?: number | null, u?: string | null, v?: string | any[] }) => any;\n\n",
+		},
+		"unions with remarks": {
+			"", `{"properties":{"u":{"anyOf":[{"type":"string","description":"A\nday.","format":"date"},{"type":"null"}],"default":null},` +
+				`"t":{"type":["integer","null"],"description":"How many."}}}`,
+			"type f = (_: {\nu?: \n | string // A day. format: date\n | null , // default: null\n" +
+				"// How many.\nt?: \n | number // How many.\n | null // How many. ,\n}) => any;\n\n",
 		},
 		"nested": {
-			`{"properties":{"o":{"type":"object","properties":{"s":{"type":"string","description":"In."}},"required":["s"]},` +
-				`"l":{"type":"array","items":{"type":"integer"}}}}`,
-			"type f = (_:{\no?: {\n// In.\ns: string,\n},\nl?: number[],\n}) => any;\n\n",
+			"", `{"properties":{"o":{"type":"object","properties":{"s":{"type":"string","description":"In."}},"required":["s"]},` +
+				`"p":{"type":"object","properties":{"s":{"type":"string"}},"additionalProperties":true}}}`,
+			"type f = (_: {\no?: {\n// In.\ns: string,\n},\np?: { s?: string, [key: string]: any },\n}) => any;\n\n",
+		},
+		"arrays": {
+			"", `{"properties":{"l":{"type":"array","items":{"type":"integer"}},"m":{"type":"array","items":{"type":"string","description":"Each."}}}}`,
+			"type f = (_: {\nl?: number[],\nm?: Array<\n// Each.\nstring\n>,\n}) => any;\n\n",
+		},
+		"references": {
+			"", `{"$defs":{"a/b":{"title":"AB","type":"object","properties":{"s":{"type":"string"}}}},` +
+				`"properties":{"o":{"$ref":"#/$defs/a~1b","description":"It."},"p":{"$ref":"#/$defs/none"}}}`,
+			"type f = (_: {\n// AB\n// It.\no?: // AB\n{\ns?: string,\n},\np?: any,\n}) => any;\n\n",
 		},
 		"defaults": {
-			`{"properties":{"s":{"type":"string","default":"x"},"n":{"type":"integer","default":1},"z":{"type":"string","default":null}}}`,
-			"type f = (_:{\ns?: string, // default: x\nn?: number, // default: 1\nz?: string,\n}) => any;\n\n",
+			"", `{"properties":{"s":{"type":"string","default":"x"},"n":{"type":"integer","default":1},"e":{"enum":["x"],"default":"x"}}}`,
+			"type f = (_: {\ns?: string, // default: \"x\"\nn?: number, // default: 1\ne?: \"x\", // default: x\n}) => any;\n\n",
 		},
 		"too deep": {
-			strings.Repeat(`{"properties":{"o":`, 10_000) + `{}` + strings.Repeat(`}}`, 10_000),
-			"type f = (_:" + strings.Repeat("{\no?: ", 17) + "any" + strings.Repeat(",\n}", 17) + ") => any;\n\n",
+			"", strings.Repeat(`{"properties":{"o":`, 100) + `{}` + strings.Repeat(`}}`, 100),
+			"type f = (_: " + strings.Repeat("{ o?: ", 17) + "any" + strings.Repeat(" }", 17) + ") => any;\n\n",
+		},
+		"without end": {
+			"", `{"properties":{"o":{"$ref":"#"}}}`,
+			"type f = (_: " + strings.Repeat("{ o?: ", 17) + "any" + strings.Repeat(" }", 17) + ") => any;\n\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var counted texts
-			framing.Input(call(t, "gpt-4o", &genai.Messages{
-				Input: []genai.Message{message("user", "hi")}, Tools: []genai.Tool{{Name: "f", Parameters: test.parameters}},
+			got := framing.Input(call(t, "gpt-4o", &genai.Messages{
+				Input: []genai.Message{message("user", "hi")},
+				Tools: []genai.Tool{{Name: "f", Description: test.description, Parameters: test.parameters}},
 			}), &counted)
+			require.Equal(t, semconv.SourceEstimated, got.Source)
 			require.Equal(t, begin+test.want+end, counted[len(counted)-1])
+		})
+	}
+}
+
+func TestSchemasThatGrowWithoutEndAreNotCounted(t *testing.T) {
+	for name, parameters := range map[string]string{
+		"references": `{"properties":{"o":{"$ref":"#"},"p":{"$ref":"#"}}}`,
+		"a circle":   `{"$defs":{"a":{"$ref":"#/$defs/b"},"b":{"$ref":"#/$defs/a"}},"properties":{"o":{"$ref":"#/$defs/a"}}}`,
+		"types":      strings.Repeat(`{"type":["object","object","object"],"properties":{"o":`, 20) + `{}` + strings.Repeat(`}}`, 20),
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := framing.Input(call(t, "gpt-4o", &genai.Messages{
+				Input: []genai.Message{message("user", "hi")}, Tools: []genai.Tool{{Name: "f", Parameters: parameters}},
+			}), &texts{})
+			require.Equal(t, framing.Count{Reason: framing.ReasonUnsupported}, got)
+		})
+	}
+}
+
+// The right side is what Python's json.dumps makes of the values.
+func TestResultsOfSeveralCalls(t *testing.T) {
+	for name, test := range map[string]struct {
+		results []string
+		want    string
+	}{
+		"text":   {[]string{"50 degrees\tand \"raining\"", "72\u00b0F \U0001f600\x7f\\"}, `["50 degrees\tand \"raining\"", "72\u00b0F \ud83d\ude00\u007f\\"]`},
+		"JSON":   {[]string{`{"city":"NYC", "t":[72.5,true,null]}`, `{"\u00b0\/\"":"\u00b0\/"}`}, `[{"city": "NYC", "t": [72.5, true, null]}, {"\u00b0/\"": "\u00b0/"}]`},
+		"values": {[]string{"5", `"a"`, "", "{"}, `[5, "a", "", "{"]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			messages := genai.Messages{Input: []genai.Message{message("user", "hi"), {Role: "assistant"}}}
+			for i, result := range test.results {
+				id := string(rune('a' + i))
+				messages.Input[1].Parts = append(messages.Input[1].Parts, called(id, "{}"))
+				messages.Input = append(messages.Input, returned(id, result))
+			}
+			var counted texts
+			framing.Input(call(t, "gpt-4o", &messages), &counted)
+			require.Equal(t, test.want, counted[len(counted)-1])
 		})
 	}
 }

@@ -31,12 +31,14 @@ const (
 	// with models that do not reason are in hmarr/openai-chat-tokens, the others are from recordings.
 	tools
 	toolsBeside
-	// call frames a tool call of the history and its result, where it is the only call of its message. From recordings.
+	// call frames a tool call of the history and its result. From recordings.
 	call
-	// parallel frames several tool calls of one message, and result the result of each: they are one call of the tool
-	// multi_tool_use.parallel. From recordings of two and of four calls.
+	// parallel frames several tool calls of one message and their results, and result each of the latter where it stands for
+	// itself. From recordings of two to four calls.
 	parallel
 	result
+	// forced is what tells the model to call the one tool that tool_choice names, beside its name. From recordings of 24 calls.
+	forced
 	// end of an answer that is text. From recordings; chat has 0 most of the time.
 	end
 	// saidCall and saidCalls frame one tool call, or several, in the answer. From recordings.
@@ -46,33 +48,64 @@ const (
 )
 
 var constantNames = [numConstants]string{
-	"priming", "channel", "tools", "tools beside", "call", "parallel", "result", "end", "said call", "said calls",
+	"priming", "channel", "tools", "tools beside", "call", "parallel", "result", "forced", "end", "said call", "said calls",
 }
+
+// together is what becomes of several tool calls of one message.
+type together uint8
+
+const (
+	apart     together = iota // each is as if it were alone
+	asOne                     // they are one call of the tool multi_tool_use.parallel, and their results one list
+	asOneCall                 // the same, but each result stands for itself
+)
 
 // rules is how the calls of a kind of models to one of OpenAI's APIs are framed.
 type rules struct {
 	name      string
+	history   string // tells how calls of the history are framed from other rules of the same name
 	constants [numConstants]int64
-	beside    bool // tools are defined in the system message, behind a line feed, if there is one (hmarr/openai-chat-tokens)
-	parallel  bool // several tool calls of one message are one
+	beside    string // ends the system message, if there is one, where tools are defined behind it; empty if they never are
+	several   together
 	uncertain bool // so few recordings show it that no count by it passes for exact
+}
+
+// nameOf is the name of a constant; rules that share it share its value.
+func (r *rules) nameOf(c constant) string {
+	name := r.name + ": " + constantNames[c]
+	if r.history != "" && c == call {
+		name += ", " + r.history
+	}
+	return name
 }
 
 var (
 	chatRules = map[kind]*rules{
-		plain: {name: "chat", beside: true, parallel: true, constants: [numConstants]int64{
-			priming: 3, tools: 9, toolsBeside: 5, call: 11, parallel: 16, result: 4, saidCall: 6, saidCalls: 8,
+		plain: {name: "chat", beside: "\n", several: asOne, constants: [numConstants]int64{
+			priming: 3, tools: 9, toolsBeside: 5, call: 11, parallel: 20, forced: 7, saidCall: 6, saidCalls: 8,
 		}},
-		// That tools are 81 more than with the Responses API is on record for GPT-5 alone.
-		reasoning: {name: "chat, reasoning", parallel: true, uncertain: true, constants: [numConstants]int64{
-			priming: 2, channel: 2, tools: 90, call: 18, parallel: 16, result: 11, saidCall: 10, saidCalls: 14,
+		oSeries: {name: "chat, o-series", beside: "\n\n", several: asOne, uncertain: true, constants: [numConstants]int64{
+			priming: 2, channel: 2, tools: 10, toolsBeside: 9, call: 17, parallel: 26, saidCall: 10, saidCalls: 14,
 		}},
+		gpt5:     chatGPT5,
+		laterGPT: chatGPT5,
 	}
+	// That tools are 81 more than for the o-series is on record, from GPT-5 to GPT-5.4; what these are is not known.
+	chatGPT5 = &rules{name: "chat, reasoning", beside: "\n\n", several: asOne, uncertain: true, constants: [numConstants]int64{
+		priming: 2, channel: 2, tools: 91, toolsBeside: 90, call: 17, parallel: 26, saidCall: 10, saidCalls: 14,
+	}}
+
 	responsesRules = map[kind]*rules{
 		plain: {name: "responses", constants: [numConstants]int64{
 			priming: 3, tools: 3, call: 9, end: 1, saidCall: 7, saidCalls: 11,
 		}},
-		reasoning: {name: "responses, reasoning", parallel: true, constants: [numConstants]int64{
+		oSeries: {name: "responses, o-series", constants: [numConstants]int64{
+			priming: 2, channel: 2, tools: 6, call: 15, end: 1, saidCall: 10, saidCalls: 14,
+		}},
+		gpt5: {name: "responses, reasoning", history: "GPT-5", constants: [numConstants]int64{
+			priming: 2, channel: 2, tools: 9, call: 15, end: 1, saidCall: 10, saidCalls: 14,
+		}},
+		laterGPT: {name: "responses, reasoning", several: asOneCall, constants: [numConstants]int64{
 			priming: 2, channel: 2, tools: 9, call: 18, parallel: 16, result: 11, end: 1, saidCall: 10, saidCalls: 14,
 		}},
 	}
@@ -108,8 +141,8 @@ func (t *tally) conversation(m *genai.Messages) {
 	t.estimated = t.estimated || t.rules.uncertain
 	heading := tools
 	var ending string // of the next system message
-	if len(m.Tools) > 0 && t.rules.beside {
-		ending = "\n"
+	if len(m.Tools) > 0 {
+		ending = t.rules.beside
 	}
 	message := func(message *genai.Message) {
 		if ending == "" || !isSystem(message.Role) {
@@ -126,6 +159,11 @@ func (t *tally) conversation(m *genai.Messages) {
 		message(&m.Input[i])
 	}
 	t.calls()
+	for _, made := range t.called.groups {
+		if t.rules.several == asOne {
+			t.text(resultList(made.results))
+		}
+	}
 	if len(m.Tools) > 0 {
 		t.add(heading)
 		t.definitions(m.Tools)

@@ -13,15 +13,20 @@ import (
 
 // toolCall is a call of the history.
 type toolCall struct {
-	name     string
-	parallel bool
+	name  string
+	group *group // that it is made in; nil if it is alone
 }
+
+// group is several calls of one message.
+type group struct{ results []string }
 
 // toolCalls are the calls of the history in their order.
 type toolCalls struct {
 	all  []toolCall
 	byID map[string]int
 	next int // of those whose results have no id
+
+	groups []*group
 }
 
 func (c *toolCalls) add(id string, call toolCall) {
@@ -54,18 +59,20 @@ func (t *tally) calls() {
 		return
 	}
 	t.estimated = true
-	together := len(t.pending) > 1 && t.rules.parallel
-	if together {
+	var made *group
+	if len(t.pending) > 1 && t.rules.several != apart {
+		made = new(group)
+		t.called.groups = append(t.called.groups, made)
 		t.add(parallel)
 		t.text(parallelCalls(t.pending, true))
 	}
 	for i := range t.pending {
 		part := &t.pending[i]
-		if !together {
+		if made == nil {
 			t.add(call)
 			t.toolCall(part, compact(part.Arguments))
 		}
-		t.called.add(part.ID, toolCall{name: part.Name, parallel: together})
+		t.called.add(part.ID, toolCall{part.Name, made})
 	}
 	t.pending = t.pending[:0]
 }
@@ -94,12 +101,23 @@ func (t *tally) toolResult(part *genai.Part) {
 	switch made, ok := t.called.find(part.ID); {
 	case !ok:
 		t.miss(ReasonTools)
-	case made.parallel:
-		t.add(result)
-	default:
+	case made.group == nil:
 		t.text(recipient(made.name))
+		t.text(part.Text)
+	case t.rules.several == asOneCall:
+		t.add(result)
+		t.text(part.Text)
+	default:
+		made.group.results = append(made.group.results, part.Text)
 	}
-	t.text(part.Text)
+}
+
+// forced adds that the model was told which tool to call.
+func (t *tally) forced(answer answer) {
+	if answer.forced != "" && t.rules.constants[forced] != 0 {
+		t.add(forced)
+		t.text(answer.forced)
+	}
 }
 
 // parallelCalls is what several tool calls in one message are in the prompt: one call, of multi_tool_use.parallel.
