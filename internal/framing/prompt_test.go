@@ -4,6 +4,7 @@
 package framing_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 
@@ -350,6 +351,11 @@ func TestDefinitions(t *testing.T) {
 				`"properties":{"o":{"$ref":"#/$defs/a~1b","description":"It."},"p":{"$ref":"#/$defs/none"}}}`,
 			"type f = (_: {\n// AB\n// It.\no?: // AB\n{\ns?: string,\n},\np?: any,\n}) => any;\n\n",
 		},
+		"limits": {
+			"", `{"properties":{"n":{"type":"number","minimum":0,"exclusiveMaximum":2.5},"m":{"anyOf":[{"type":"integer","maximum":9},{"type":"null"}]},` +
+				`"l":{"type":["integer","null"],"minimum":0},"s":{"type":"string","minLength":1,"pattern":"x"}}}`,
+			"type f = (_: {\n// minimum: 0.0\n// exclusiveMaximum: 2.5\nn?: number,\nm?: \n | number // maximum: 9.0\n | null ,\nl?: number | null,\ns?: string,\n}) => any;\n\n",
+		},
 		"defaults": {
 			"", `{"properties":{"s":{"type":"string","default":"x"},"n":{"type":"integer","default":1},"e":{"enum":["x"],"default":"x"}}}`,
 			"type f = (_: {\ns?: string, // default: \"x\"\nn?: number, // default: 1\ne?: \"x\", // default: x\n}) => any;\n\n",
@@ -393,12 +399,12 @@ func TestSchemasThatGrowWithoutEndAreNotCounted(t *testing.T) {
 // The right side is what Python's json.dumps makes of the values.
 func TestResultsOfSeveralCalls(t *testing.T) {
 	for name, test := range map[string]struct {
-		results []string
-		want    string
+		results         []string
+		want, reasoning string
 	}{
-		"text":   {[]string{"50 degrees\tand \"raining\"", "72\u00b0F \U0001f600\x7f\\"}, `["50 degrees\tand \"raining\"", "72\u00b0F \ud83d\ude00\u007f\\"]`},
-		"JSON":   {[]string{`{"city":"NYC", "t":[72.5,true,null]}`, `{"\u00b0\/\"":"\u00b0\/"}`}, `[{"city": "NYC", "t": [72.5, true, null]}, {"\u00b0/\"": "\u00b0/"}]`},
-		"values": {[]string{"5", `"a"`, "", "{"}, `[5, "a", "", "{"]`},
+		"text":   {[]string{"50 degrees\tand \"raining\"", "72\u00b0F \U0001f600\x7f\\"}, `["50 degrees\tand \"raining\"", "72\u00b0F \ud83d\ude00\u007f\\"]`, "[\"50 degrees\\tand \\\"raining\\\"\", \"72°F 😀\x7f\\\\\"]"},
+		"JSON":   {[]string{`{"city":"NYC", "t":[72.5,true,null]}`, `{"\u00b0\/\"":"\u00b0\/"}`}, `[{"city": "NYC", "t": [72.5, true, null]}, {"\u00b0/\"": "\u00b0/"}]`, `[{"city": "NYC", "t": [72.5, true, null]}, {"°/\"": "°/"}]`},
+		"values": {[]string{"5", `"a"`, "", "{"}, `[5, "a", "", "{"]`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			messages := genai.Messages{Input: []genai.Message{message("user", "hi"), {Role: "assistant"}}}
@@ -410,6 +416,8 @@ func TestResultsOfSeveralCalls(t *testing.T) {
 			var counted texts
 			framing.Input(call(t, "gpt-4o", &messages), &counted)
 			require.Equal(t, test.want, counted[len(counted)-1])
+			framing.Input(call(t, "gpt-5", &messages), &counted)
+			require.Equal(t, cmp.Or(test.reasoning, test.want), counted[len(counted)-1])
 		})
 	}
 }

@@ -9,27 +9,33 @@ import (
 	"unicode/utf16"
 )
 
-// resultList is what several results are in the prompt: a list of JSON as Python's json.dumps writes it, of values where a
-// result is JSON, and else of strings.
-func resultList(results []string) string {
-	var b strings.Builder
+// resultList is what several results are in the prompt: a list of JSON as Python's json.dumps writes it, with ensure_ascii if
+// ascii is true. A result that is JSON is a value of it, any other a string.
+func resultList(results []string, ascii bool) string {
+	b := dumper{ascii: ascii}
 	b.WriteByte('[')
 	for i, result := range results {
 		if i > 0 {
 			b.WriteString(", ")
 		}
 		if json.Valid([]byte(result)) {
-			dump(&b, result)
+			b.dump(result)
 		} else {
-			dumpString(&b, result)
+			b.dumpString(result)
 		}
 	}
 	b.WriteByte(']')
 	return b.String()
 }
 
+type dumper struct {
+	strings.Builder
+
+	ascii bool
+}
+
 // dump writes valid JSON.
-func dump(b *strings.Builder, text string) {
+func (b *dumper) dump(text string) {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; c {
 		case ' ', '\t', '\n', '\r':
@@ -45,14 +51,14 @@ func dump(b *strings.Builder, text string) {
 			}
 			var value string
 			_ = json.Unmarshal([]byte(text[start:i+1]), &value) // it is valid
-			dumpString(b, value)
+			b.dumpString(value)
 		default:
 			b.WriteByte(c)
 		}
 	}
 }
 
-func dumpString(b *strings.Builder, text string) {
+func (b *dumper) dumpString(text string) {
 	const hex = "0123456789abcdef"
 	b.WriteByte('"')
 	for _, r := range text {
@@ -63,7 +69,7 @@ func dumpString(b *strings.Builder, text string) {
 		case strings.ContainsRune("\b\f\n\r\t", r):
 			b.WriteByte('\\')
 			b.WriteByte("btn?fr"[r-'\b'])
-		case ' ' <= r && r <= '~':
+		case ' ' <= r && (r <= '~' || !b.ascii):
 			b.WriteRune(r)
 		default:
 			for _, unit := range utf16.AppendRune(nil, r) {

@@ -55,9 +55,10 @@ var constantNames = [numConstants]string{
 type together uint8
 
 const (
-	apart     together = iota // each is as if it were alone
-	asOne                     // they are one call of the tool multi_tool_use.parallel, and their results one list
-	asOneCall                 // the same, but each result stands for itself
+	apart      together = iota // each is as if it were alone
+	asOneCall                  // they are one call of the tool multi_tool_use.parallel
+	asOne                      // so are their results one list
+	asOneASCII                 // the same, in ASCII
 )
 
 // rules is how the calls of a kind of models to one of OpenAI's APIs are framed.
@@ -81,7 +82,7 @@ func (r *rules) nameOf(c constant) string {
 
 var (
 	chatRules = map[kind]*rules{
-		plain: {name: "chat", beside: "\n", several: asOne, constants: [numConstants]int64{
+		plain: {name: "chat", beside: "\n", several: asOneASCII, constants: [numConstants]int64{
 			priming: 3, tools: 9, toolsBeside: 5, call: 11, parallel: 20, forced: 7, saidCall: 6, saidCalls: 8,
 		}},
 		oSeries: {name: "chat, o-series", beside: "\n\n", several: asOne, uncertain: true, constants: [numConstants]int64{
@@ -160,8 +161,8 @@ func (t *tally) conversation(m *genai.Messages) {
 	}
 	t.calls()
 	for _, made := range t.called.groups {
-		if t.rules.several == asOne {
-			t.text(resultList(made.results))
+		if t.rules.several >= asOne {
+			t.text(resultList(made.results, t.rules.several == asOneASCII))
 		}
 	}
 	if len(m.Tools) > 0 {

@@ -4,6 +4,7 @@
 package framing
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -121,8 +122,29 @@ func (s schema) array() string {
 
 // comment is what is said of the schema.
 func (s schema) comment() string {
-	return comment(s.Get("title").Str) + comment(s.Get("description").Str)
+	said := comment(s.Get("title").Str) + comment(s.Get("description").Str)
+	if s.Get("type").Type == gjson.String {
+		said += comment(strings.Join(s.limits(), "\n"))
+	}
+	return said
 }
+
+// limits are what a number is between.
+func (s schema) limits() []string {
+	var limits []string
+	for _, name := range limitNames {
+		if limit := s.Get(name); limit.Type == gjson.Number {
+			text := strconv.FormatFloat(limit.Num, 'f', -1, 64)
+			if !strings.Contains(text, ".") {
+				text += ".0"
+			}
+			limits = append(limits, name+": "+text)
+		}
+	}
+	return limits
+}
+
+var limitNames = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
 
 // union is the types that a value can have: on one line or, where something is said of one of them, on one for each.
 func (s schema) union() (union string, listed bool) {
@@ -158,8 +180,9 @@ func (s schema) variants() []schema {
 		}
 	}
 	var variants []schema
-	for _, kind := range s.Get("type").Array() { // each is as the whole, but for its type
-		variants = append(variants, s.in(merged(gjson.Parse(`{"type":`+kind.Raw+`}`), s.Result)))
+	for _, kind := range s.Get("type").Array() { // each is as the whole, but for its type, and limits, which nothing shows then
+		const without = `{"minimum":null,"maximum":null,"exclusiveMinimum":null,"exclusiveMaximum":null,"type":`
+		variants = append(variants, s.in(merged(gjson.Parse(without+kind.Raw+`}`), s.Result)))
 	}
 	return variants
 }
@@ -170,7 +193,7 @@ func (s schema) remark() string {
 	if format := s.Get("format").Str; format != "" {
 		words = append(words, "format:", format)
 	}
-	return strings.Join(words, " ")
+	return strings.Join(append(words, s.limits()...), " ")
 }
 
 // object is the schema as an object: on one line or, where something is said of it or of a property, on several.

@@ -340,8 +340,8 @@ func spanOf(r *record, request gjson.Result, answer []message) ptrace.Span {
 		part, _ := json.Marshal([]map[string]string{{"type": "text", "content": instructions}})
 		a.PutStr(semconv.GenAISystemInstructions, string(part))
 	}
-	if tools := request.Get("tools"); tools.IsArray() && tools.Raw != "[]" {
-		a.PutStr(semconv.GenAIToolDefinitions, tools.Raw)
+	if tools := definitionsOf(request); tools != "" {
+		a.PutStr(semconv.GenAIToolDefinitions, tools)
 	}
 	a.PutStr(semconv.GenAIInputMessages, inputOf(request))
 	if apiOperations[r.api] != semconv.OperationEmbeddings {
@@ -349,6 +349,22 @@ func spanOf(r *record, request gjson.Result, answer []message) ptrace.Span {
 		a.PutStr(semconv.GenAIOutputMessages, string(text))
 	}
 	return span
+}
+
+// definitionsOf is the tools of a request, or its functions, as they were called before November 2023.
+func definitionsOf(request gjson.Result) string {
+	if tools := request.Get("tools"); tools.IsArray() && tools.Raw != "[]" {
+		return tools.Raw
+	}
+	var functions []map[string]json.RawMessage
+	for _, function := range request.Get("functions").Array() {
+		functions = append(functions, map[string]json.RawMessage{"type": quote("function"), "function": json.RawMessage(function.Raw)})
+	}
+	if functions == nil {
+		return ""
+	}
+	all, _ := json.Marshal(functions) // raw messages were valid
+	return string(all)
 }
 
 // inputOf is the messages of a request.
