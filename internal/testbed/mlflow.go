@@ -21,7 +21,7 @@ type MLflowConfig struct {
 }
 
 // MLflowVersionVariable names the environment variable that lets tests start another MLflow than the one locked in
-// tools/python/requirements.txt: 3.7 or 3.10, which `make test-versions` installs and sets.
+// tools/python/requirements.txt: one that `make test-versions` has installed, which sets it.
 const MLflowVersionVariable = "OTELCOL_MLFLOW_TEST_MLFLOW_VERSION"
 
 // MLflow is a running MLflow server.
@@ -32,11 +32,7 @@ type MLflow struct {
 
 // StartMLflow starts an MLflow server. It takes 10 to 20 seconds.
 func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
-	venv := ".venv"
-	if version := os.Getenv(MLflowVersionVariable); version != "" {
-		venv = ".tools/mlflow-" + version
-	}
-	program, err := Made(venv+"/bin/mlflow", venv)
+	program, err := MLflowProgram("mlflow")
 	if err != nil {
 		return nil, fmt.Errorf("MLflow is not installed: %w", err)
 	}
@@ -81,4 +77,13 @@ func StartMLflow(ctx context.Context, config MLflowConfig) (*MLflow, error) {
 		return nil, err
 	}
 	return &MLflow{Process: process, URL: url}, nil
+}
+
+// MLflowProgram is the path of a program of the MLflow that tests start: mlflow, or the python that has it.
+func MLflowProgram(name string) (string, error) {
+	venv := ".venv"
+	if version := os.Getenv(MLflowVersionVariable); version != "" {
+		venv = ".tools/mlflow-" + version
+	}
+	return Made(venv+"/bin/"+name, venv)
 }

@@ -72,7 +72,7 @@ func TestArtifactLocationsAreThoseOfMLflow(t *testing.T) {
 			extended = append(extended, location)
 		}
 	}
-	python, err := testbed.Made(".venv/bin/python", ".venv")
+	python, err := testbed.MLflowProgram("python")
 	require.NoError(t, err)
 	in, err := json.Marshal(extended)
 	require.NoError(t, err)
