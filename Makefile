@@ -85,6 +85,10 @@ test-js: build .venv .tools/node ## the Vercel AI SDK, through the collector int
 test-kafka: build .tools/servers .tools/kafka ## Kafka between collectors, of which some are killed (needs a JDK and mvn; CALLS=2000)
 	@go test -race -tags kafka -run Kafka -timeout 2h -v ./test -calls $(CALLS)
 
+.PHONY: test-pgbouncer
+test-pgbouncer: .venv .tools/servers ## runs written to MLflow's database through PgBouncer (needs pgbouncer, of Debian or the one in PGBOUNCER)
+	@go test -race -tags pgbouncer -run PgBouncer ./internal/tracking/postgres
+
 .PHONY: test-ui
 test-ui: build .venv programs ## MLflow's pages after a demo, in Chromium; pictures of them in _build/ui, of which docs/images has copies
 	@go test -tags chromium -run Pages ./test/demo

@@ -4,7 +4,8 @@
 --   psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
 --   psql "$MLFLOW_DATABASE" -c '\password otelcol_mlflow'
 --
--- MLflow must have made its tables. It can be run again. Where they are in a schema other than public:
+-- MLflow must have made its tables. It can be run again. Where they are in a schema other than public, which the role then
+-- looks in by itself:
 --
 --   PGOPTIONS='-c search_path=mlflow' psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
 
@@ -15,6 +16,9 @@ BEGIN
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO otelcol_mlflow', current_database());
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO otelcol_mlflow', current_schema());
+    IF current_schema() <> 'public' THEN -- the exporter looks where this script does
+        EXECUTE format('ALTER ROLE otelcol_mlflow IN DATABASE %I SET search_path TO %I', current_database(), current_schema());
+    END IF;
 END
 $$;
 

@@ -5,6 +5,7 @@ package postgres_test
 
 import (
 	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -104,4 +105,33 @@ func TestTheRoleCanAddRunsAndNothingElse(t *testing.T) {
 		_, err := conn.Exec(t.Context(), forbidden)
 		require.ErrorContains(t, err, "42501", forbidden)
 	}
+}
+
+const makeTables = `
+import sys
+from mlflow.store.db import utils
+utils._initialize_tables(utils.create_sqlalchemy_engine(sys.argv[1]))
+`
+
+func TestTablesMayBeInASchemaOfTheirOwn(t *testing.T) {
+	s := shared(t)
+	run(t, s.admin(t), "CREATE DATABASE elsewhere")
+	database := strings.TrimSuffix(s.Postgres.URI, "postgres") + "elsewhere"
+	inSchema := database + "?options=-csearch_path%3Dmlflow"
+	conn := connect(t, testbed.DSN(inSchema, "postgres"))
+	run(t, conn, "CREATE SCHEMA mlflow")
+	python, err := testbed.MLflowProgram("python")
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), python, "-c", makeTables, inSchema)
+	cmd.Env = testbed.CleanEnv()
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	require.NoError(t, testbed.RunScript(t.Context(), inSchema, "deploy/postgres/role.sql"))
+	run(t, conn, "INSERT INTO experiments (experiment_id, name, lifecycle_stage, artifact_location) VALUES (7, 'seven', 'active', '/artifacts')")
+
+	store := s.open(t, postgres.Config{DSN: testbed.DSN(database, "otelcol_mlflow")})
+	require.NoError(t, store.Check(t.Context()))
+	seven := tracking.Experiment{ID: "7", Name: "seven"}
+	requireWritten(t, store.Write(t.Context(), newRuns(seven, 3)), false)
+	requireComplete(t, conn, seven, 3)
 }

@@ -26,6 +26,8 @@ const (
 	stateNoPrivilege   = "42501"
 	stateSerialization = "40001"
 	stateDeadlock      = "40P01"
+	stateNoStatement   = "26000"
+	stateHasStatement  = "42P05"
 )
 
 // refusesValues reports whether the database refuses a value of one of the runs, so that others of the batch may be fine. A
@@ -49,26 +51,34 @@ func passes(err error) bool {
 		return answer.Code == stateDeadlock || answer.Code == stateSerialization || strings.HasPrefix(answer.Code, "08") ||
 			strings.HasPrefix(answer.Code, "57P")
 	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || errors.Is(err, context.DeadlineExceeded) {
 		return false
 	}
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+	return pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
+// unprepared reports whether a prepared statement is not on the server's connection that a pooler between has lent this time,
+// or is there from another time.
+func unprepared(err error) bool {
+	answer, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (answer.Code == stateNoStatement || answer.Code == stateHasStatement)
+}
+
+const tookTooLong = "it took longer than `timeout`: the database is overloaded, locked by a migration, or cannot be reached"
+
 // hints say what to change, by the beginning of the SQLSTATE; the first that fits counts.
 var hints = []struct{ state, hint string }{
+	{"08P01", "a connection pooler between refuses this, and its log says more: it must reach the database and know the user of `store::dsn`; settings such as search_path belong to the role (ALTER ROLE otelcol_mlflow SET …)"},
 	{"22P05", "the database is not encoded in UTF8, and a character has no place in it"},
 	{stateReadOnly, "this server takes no writes: `store::dsn` must name the primary, or several hosts and target_session_attrs=read-write"},
 	{"28", "the user or password of `store::dsn` is wrong, or pg_hba.conf does not let it in"},
 	{"3D000", "`store::dsn` names a database that is not there"},
 	{stateNoPrivilege, "the user of `store::dsn` lacks rights: run deploy/postgres/role.sql in MLflow's database"},
-	{"42P01", "this is not MLflow's database, or its tables are in another schema: `store::dsn` must name the one of MLflow's --backend-store-uri, with search_path if it has one"},
+	{"42P01", "this is not MLflow's database, or its tables are in another schema: `store::dsn` must name the one of MLflow's --backend-store-uri, and deploy/postgres/role.sql says what to do about a schema"},
 	{"42703", "this is not MLflow's database: `store::dsn` must name the one of MLflow's --backend-store-uri"},
-	{"26000", "a connection pooler between does not keep prepared statements: add default_query_exec_mode=exec to `store::dsn`"},
-	{"42P05", "a connection pooler between does not keep prepared statements: add default_query_exec_mode=exec to `store::dsn`"},
 	{"53300", "the server has no connection left: lower `max_concurrency`, or raise the server's max_connections"},
-	{"57014", "it took longer than `timeout`: the database is overloaded, or locked by a migration"},
+	{"57014", tookTooLong},
 }
 
 // describe is the error of a run, without any of its values: PostgreSQL's detail and some of its messages quote them, and
@@ -93,6 +103,9 @@ func describe(err error) *tracking.Error {
 		return e
 	}
 	e.Err = transportError(err)
+	if errors.Is(e.Err, context.DeadlineExceeded) {
+		e.Hint = tookTooLong
+	}
 	return e
 }
 

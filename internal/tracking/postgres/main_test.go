@@ -4,6 +4,7 @@
 package postgres_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -19,7 +20,10 @@ import (
 )
 
 // servers are those of this package alone, because it changes MLflow's schema. deploy/postgres/role.sql was run.
-type servers struct{ *testbed.Servers }
+type servers struct {
+	*testbed.Servers
+	pooler string // DSN of what stands between store and database; empty: nothing
+}
 
 var (
 	started servers
@@ -54,7 +58,7 @@ func shared(t *testing.T) *servers {
 }
 
 // dsn is how the role of role.sql reaches the database.
-func (s *servers) dsn() string { return s.Postgres.DSN("otelcol_mlflow") }
+func (s *servers) dsn() string { return cmp.Or(s.pooler, s.Postgres.DSN("otelcol_mlflow")) }
 
 // open opens a store as a user would, with the rights of role.sql.
 func (s *servers) open(t *testing.T, config postgres.Config) *postgres.Store {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,6 +49,8 @@ type Store struct {
 	timeout time.Duration
 	// accepted holds the heads that are not in Schemas and whose tables were found to be the same.
 	accepted sync.Map // string → struct{}
+	// unprepared is whether a connection pooler between has lost prepared statements, so that there must be none.
+	unprepared atomic.Bool
 }
 
 // Result is what became of a run.
@@ -99,6 +102,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if _, set := c.ConnConfig.RuntimeParams["application_name"]; !set {
 		c.ConnConfig.RuntimeParams["application_name"] = "otelcol-mlflow"
 	}
+	c.BeforeConnect = func(_ context.Context, conn *pgx.ConnConfig) error {
+		if s.unprepared.Load() {
+			conn.DefaultQueryExecMode = pgx.QueryExecModeExec
+		}
+		return nil
+	}
 	s.pool, err = pgxpool.NewWithConfig(ctx, c)
 	return s, err
 }
@@ -145,7 +154,7 @@ type item struct {
 // writeBatch writes runs in one transaction. If the database refuses one for its values, the halves are tried by
 // themselves, until only that one is left.
 func (s *Store) writeBatch(ctx context.Context, batch []item) {
-	err := s.attempt(ctx, batch)
+	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.insert(ctx, tx, batch) })
 	switch {
 	case err == nil:
 	case len(batch) > 1 && refusesValues(err):
@@ -160,51 +169,61 @@ func (s *Store) writeBatch(ctx context.Context, batch []item) {
 	}
 }
 
-// attempt tries a transaction again that others have made fail, or whose connection was no longer one. That a transaction
-// may have been committed all the same does no harm: the next finds its runs.
-func (s *Store) attempt(ctx context.Context, batch []item) (err error) {
+// transact does something in a transaction. It tries again one that others have made fail, or whose connection was no longer
+// one. That a transaction may have been committed all the same does no harm: the next finds its runs.
+func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) error) (err error) {
 	for range maxAttempts {
-		if err = s.transact(ctx, batch); err == nil || ctx.Err() != nil || !passes(err) {
-			break
+		err = s.attempt(ctx, do)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case unprepared(err):
+			if s.unprepared.CompareAndSwap(false, true) {
+				s.pool.Reset()
+			}
+		case !passes(err):
+			return err
 		}
 	}
 	return err
 }
 
-// transact writes runs in one transaction.
-func (s *Store) transact(ctx context.Context, batch []item) error {
+func (s *Store) attempt(ctx context.Context, do func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		experiments, err := s.begin(ctx, tx, batch)
-		if err != nil {
-			return err
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return do(ctx, tx) })
+}
+
+// insert writes runs.
+func (s *Store) insert(ctx context.Context, tx pgx.Tx, batch []item) error {
+	experiments, err := s.begin(ctx, tx, batch)
+	if err != nil {
+		return err
+	}
+	runs := newRunRows(len(batch))
+	for _, it := range batch {
+		location, err := experiments.location(it.run)
+		*it.result = Result{Err: err}
+		if err == nil {
+			runs.add(it.run, experiments[it.run.Experiment.ID].id, location)
 		}
-		runs := newRunRows(len(batch))
-		for _, it := range batch {
-			location, err := experiments.location(it.run)
-			*it.result = Result{Err: err}
-			if err == nil {
-				runs.add(it.run, experiments[it.run.Experiment.ID].id, location)
-			}
+	}
+	created, err := runs.insert(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var children childRows
+	for _, it := range batch {
+		if it.result.Err != nil {
+			continue
 		}
-		created, err := runs.insert(ctx, tx)
-		if err != nil {
-			return err
+		if _, isNew := created[it.run.ID]; isNew {
+			children.add(it.run)
+		} else {
+			it.result.Existed = true
 		}
-		var children childRows
-		for _, it := range batch {
-			if it.result.Err != nil {
-				continue
-			}
-			if _, isNew := created[it.run.ID]; isNew {
-				children.add(it.run)
-			} else {
-				it.result.Existed = true
-			}
-		}
-		return children.insert(ctx, tx)
-	})
+	}
+	return children.insert(ctx, tx)
 }
 
 // writeLock is the lock that inserts take anyway. Taken first, it makes a migration of these tables wait until the
@@ -303,9 +322,7 @@ WHERE NOT has_table_privilege("table", privilege)`
 // Check reports whether runs can be written now: the database can be reached, is MLflow's, has a schema that is written to,
 // and the user has the privileges.
 func (s *Store) Check(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var readOnly bool
 		var missing string
 		if err := tx.QueryRow(ctx, rights).Scan(&readOnly, &missing); err != nil {

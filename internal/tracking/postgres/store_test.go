@@ -306,6 +306,7 @@ func TestATransactionThatWaitsTooLongIsRetryable(t *testing.T) {
 	require.NoError(t, err)
 	e := asError(t, store.Write(t.Context(), newRuns(experiment, 1))[0].Err)
 	require.Equal(t, tracking.Retryable, e.Class)
+	require.ErrorContains(t, e, "locked by a migration")
 	require.NoError(t, tx.Rollback(t.Context()))
 	waitFor(t, func() bool { return store.Write(t.Context(), newRuns(experiment, 1))[0].Err == nil })
 }
