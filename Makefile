@@ -90,7 +90,7 @@ test-pgbouncer: .venv .tools/servers ## runs written to MLflow's database throug
 	@go test -race -tags pgbouncer -run PgBouncer ./internal/tracking/postgres
 
 .PHONY: test-ui
-test-ui: build .venv programs ## MLflow's pages after a demo, in Chromium; pictures of them in _build/ui, of which docs/images has copies
+test-ui: build .venv .tools/servers programs ## MLflow's pages after a demo, and about runs of either store, in Chromium; pictures in _build/ui, of which docs/images has copies
 	@go test -tags chromium -run Pages ./test/demo
 
 .PHONY: test-tiktoken

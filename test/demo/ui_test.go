@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
@@ -45,24 +46,8 @@ func TestPagesShowTheDemo(t *testing.T) {
 
 	callsTool := findToolCall(t, testbed.NewReader(s.mlflow.URL), runs)
 
-	browser := startBrowser(t)
-	// What MLflow offers to everybody who comes for the first time would cover its pages.
-	require.NoError(t, chromedp.Do(browser, chromedp.Navigate(s.mlflow.URL+"/health")))
-	_, err = chromedp.Run(browser, chromedp.Evaluate[chromedp.Void](`
-		localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
-		localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
-		localStorage.setItem('mlflow.detectIssues.guidanceShown_v1', 'true');`))
-	require.NoError(t, err)
-	root, err := testbed.Root()
-	require.NoError(t, err)
-	folder := filepath.Join(root, *pictures)
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	for _, page := range []struct {
-		name  string
-		path  string
-		at    string // what is at the top of the picture; empty: the page's beginning
-		shows []string
-	}{
+	browser := startBrowser(t, s.mlflow.URL)
+	for _, p := range []page{
 		{"experiments", "/experiments", "", []string{a.Experiment, "persona_id"}},
 		{"runs", inExperiment + "/runs?workflowType=machine_learning", "", []string{a.Name, b.Name}},
 		{"run", inExperiment + "/runs/" + a.ID + "?workflowType=machine_learning", "", []string{
@@ -76,21 +61,49 @@ func TestPagesShowTheDemo(t *testing.T) {
 		{"tool-call", callsTool.trace, "", []string{"get_sum", "Assistant"}},
 		{"usage", inExperiment + "/overview/usage", "", []string{"Latency", "p50", "Errors"}},
 	} {
-		t.Run(page.name, func(t *testing.T) {
-			want, err := json.Marshal(page.shows)
-			require.NoError(t, err)
-			// A hash alone would not load a page anew.
-			require.NoError(t, chromedp.Do(browser, chromedp.Navigate("about:blank"), chromedp.Navigate(s.mlflow.URL+"/#"+page.path)))
-			_, missing := chromedp.Run(browser, chromedp.Poll[bool](fmt.Sprintf(showsForASecond, want, page.at),
-				chromedp.WithPollingInterval(200*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
-			picture, err := chromedp.Run(browser, chromedp.CaptureScreenshot())
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(folder, page.name+".png"), picture, 0o600))
-			text, err := chromedp.Run(browser, chromedp.Evaluate[string]("document.body.innerText"))
-			require.NoError(t, err)
-			require.NoError(t, missing, "%s does not show %s; it shows:\n%s", page.path, want, text)
-		})
+		t.Run(p.name, func(t *testing.T) { browser.read(t, p) })
 	}
+}
+
+// page is one of MLflow's.
+type page struct {
+	name  string // of its picture
+	path  string
+	at    string // what is at the top of the picture; empty: the page's beginning
+	shows []string
+}
+
+// browser is a Chromium for the pages of an MLflow.
+type browser struct {
+	context.Context
+	server string
+}
+
+// read opens a page and does something on it, takes a picture of it when it shows what it should, and returns its text.
+func (b browser) read(t *testing.T, p page, do ...chromedp.Action[chromedp.Void]) string {
+	t.Helper()
+	root, err := testbed.Root()
+	require.NoError(t, err)
+	file := filepath.Join(root, *pictures, p.name+".png")
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	want, err := json.Marshal(p.shows)
+	require.NoError(t, err)
+	// A hash alone would not load a page anew.
+	require.NoError(t, chromedp.Do(b, chromedp.Navigate("about:blank"), chromedp.Navigate(b.server+"/#"+p.path)))
+	within, cancel := context.WithTimeout(b, time.Minute)
+	defer cancel()
+	require.NoError(t, chromedp.Do(within, do...))
+	shown := assert.Eventually(t, func() bool {
+		shows, err := chromedp.Run(b, chromedp.Evaluate[bool](fmt.Sprintf(showsForASecond, want, p.at)))
+		return err == nil && shows // an error where the page is just being loaded
+	}, time.Minute, 200*time.Millisecond)
+	picture, err := chromedp.Run(b, chromedp.CaptureScreenshot())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, picture, 0o600))
+	text, err := chromedp.Run(b, chromedp.Evaluate[string]("document.body.innerText"))
+	require.NoError(t, err)
+	require.True(t, shown, "%s does not show %s; it shows:\n%s", p.path, want, text)
+	return text
 }
 
 // showsForASecond is true when the page has shown all texts of a list for five looks and has not changed between them. The
@@ -146,7 +159,7 @@ func list(values ...string) string {
 }
 
 // startBrowser starts a headless Chromium that the test stops.
-func startBrowser(t *testing.T) context.Context {
+func startBrowser(t *testing.T, server string) browser {
 	t.Helper()
 	program := os.Getenv("CHROMIUM")
 	if program == "" {
@@ -163,7 +176,14 @@ func startBrowser(t *testing.T) context.Context {
 	)
 	allocator, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
-	browser, closeBrowser := chromedp.NewContext(allocator)
+	tab, closeBrowser := chromedp.NewContext(allocator)
 	t.Cleanup(closeBrowser)
-	return browser
+	// What MLflow offers to everybody who comes for the first time would cover its pages.
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(server+"/health")))
+	_, err := chromedp.Run(tab, chromedp.Evaluate[chromedp.Void](`
+		localStorage.setItem('mlflow.assistant.fab.autoOpenedOnFirstLoad_v1', 'true');
+		localStorage.setItem('mlflow.assistant.panelOpen_v1', 'false');
+		localStorage.setItem('mlflow.detectIssues.guidanceShown_v1', 'true');`))
+	require.NoError(t, err)
+	return browser{tab, server}
 }
