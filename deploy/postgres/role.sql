@@ -1,13 +1,17 @@
 -- A role for the exporter's `store::type: postgres` that can add runs to MLflow's database and do nothing else: it changes
--- and deletes nothing, and reads neither prompts nor responses. Run it in that database as its owner or an administrator:
+-- and deletes nothing, and reads neither prompts nor responses. Run it in that database as an administrator, after MLflow has
+-- made its tables; it can be run again:
 --
---   psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
---   psql "$MLFLOW_DATABASE" -c '\password otelcol_mlflow'
+--   psql "$DATABASE" -f deploy/postgres/role.sql
+--   psql "$DATABASE" -c '\password otelcol_mlflow'
 --
--- MLflow must have made its tables. It can be run again. Where they are in a schema other than public, which the role then
--- looks in by itself:
+-- Where the tables are in a schema other than public, as here in mlflow, put this before psql, and the role looks there too:
 --
---   PGOPTIONS='-c search_path=mlflow' psql "$MLFLOW_DATABASE" -f deploy/postgres/role.sql
+--   PGOPTIONS='-c search_path=mlflow'
+--
+-- Where an administrator has no rights on MLflow's tables, as with managed servers, create the role first (CREATE ROLE
+-- otelcol_mlflow LOGIN), and run this as the user that MLflow has.
+\set ON_ERROR_STOP on
 
 DO $$
 BEGIN
@@ -16,9 +20,6 @@ BEGIN
     END IF;
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO otelcol_mlflow', current_database());
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO otelcol_mlflow', current_schema());
-    IF current_schema() <> 'public' THEN -- the exporter looks where this script does
-        EXECUTE format('ALTER ROLE otelcol_mlflow IN DATABASE %I SET search_path TO %I', current_database(), current_schema());
-    END IF;
 END
 $$;
 
@@ -28,3 +29,12 @@ GRANT SELECT ON alembic_version, experiments TO otelcol_mlflow;
 -- Of what is written, only whether a run is there can be read.
 GRANT INSERT ON runs, params, tags, metrics, latest_metrics TO otelcol_mlflow;
 GRANT SELECT (run_uuid) ON runs TO otelcol_mlflow;
+
+-- Needs an administrator, or the one who created the role.
+DO $$
+BEGIN
+    IF current_schema() <> 'public' THEN
+        EXECUTE format('ALTER ROLE otelcol_mlflow IN DATABASE %I SET search_path TO %I', current_database(), current_schema());
+    END IF;
+END
+$$;
