@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -24,6 +25,9 @@ type servers struct {
 	*testbed.Servers
 	pooler string // DSN of what stands between store and database; empty: nothing
 }
+
+// knownSchemas are those that the package has.
+var knownSchemas = slices.Clone(postgres.Schemas)
 
 var (
 	started servers
@@ -51,6 +55,11 @@ func shared(t *testing.T) *servers {
 	start.Do(func() {
 		if started.Servers, failed = testbed.StartServers(t.Context()); failed == nil {
 			failed = testbed.RunScript(t.Context(), started.Postgres.URI, "deploy/postgres/role.sql")
+		}
+		if failed == nil {
+			// So that one run says all about a version that is not known yet. Errors name the first and the last.
+			head, _ := started.schema(t)
+			postgres.Schemas = slices.Insert(postgres.Schemas, 1, postgres.Schema{Head: head})
 		}
 	})
 	require.NoError(t, failed)

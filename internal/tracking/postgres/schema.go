@@ -35,8 +35,8 @@ type Schema struct {
 	Head   string // revision in MLflow's table alembic_version
 }
 
-// Schemas are those that this package was tested with, the oldest first. `make test-versions VERSIONS=3.19.0` says what
-// another release needs here, and once it is here, whether it holds.
+// Schemas are those that this package was tested with, the oldest first. `make test-versions VERSIONS=3.19.0` says whether that
+// of another release may be here.
 var Schemas = []Schema{
 	{"3.7", "bf29a5ff90ea"},
 	{"3.8", "1bd49d398cd23"},
