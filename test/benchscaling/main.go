@@ -46,29 +46,31 @@ func main() {
 func serverRates(ctx context.Context, runs int) error {
 	fmt.Printf("\n%d runs of 4 kB, at a concurrency of 8, %d CPUs that all of it shares\n\n", runs, runtime.NumCPU())
 	fmt.Print("| MLflow | beside each run | runs/s | collector's CPU, ms/run |\n|---|---|--:|--:|\n")
-	for _, server := range []struct {
-		name     string
-		postgres bool
-		workers  int
-	}{
-		{"SQLite, 1 worker", false, 1},
-		{"SQLite, 4 workers", false, 4},
-		{"PostgreSQL, 1 worker", true, 1},
-		{"PostgreSQL, 2 workers", true, 2},
-		{"PostgreSQL, 4 workers", true, 4},
+	for _, server := range []installation{
+		{"SQLite, 1 worker", false, 1, 1},
+		{"SQLite, 4 workers", false, 1, 4},
+		{"PostgreSQL, 1 worker", true, 1, 1},
+		{"PostgreSQL, 2 workers", true, 1, 2},
+		{"PostgreSQL, 4 workers", true, 1, 4},
+		{"PostgreSQL, 2 servers of 2 workers", true, 2, 2},
 	} {
-		if err := inFolder(func(dir string) error {
-			return serverRate(ctx, dir, server.name, server.postgres, server.workers, runs)
-		}); err != nil {
+		if err := inFolder(func(dir string) error { return serverRate(ctx, dir, server, runs) }); err != nil {
 			return fmt.Errorf("%s: %w", server.name, err)
 		}
 	}
 	return nil
 }
 
-func serverRate(ctx context.Context, dir, name string, onPostgres bool, workers, runs int) (err error) {
+// installation is an MLflow of some size.
+type installation struct {
+	name              string
+	postgres          bool // else SQLite
+	replicas, workers int
+}
+
+func serverRate(ctx context.Context, dir string, of installation, runs int) (err error) {
 	var store string
-	if onPostgres {
+	if of.postgres {
 		postgres, err := testbed.StartPostgres(ctx)
 		if err != nil {
 			return err
@@ -76,7 +78,7 @@ func serverRate(ctx context.Context, dir, name string, onPostgres bool, workers,
 		defer func() { err = errors.Join(err, postgres.Stop()) }()
 		store = postgres.URI
 	}
-	mlflow, err := testbed.StartMLflow(ctx, testbed.MLflowConfig{Dir: dir, Store: store, Workers: workers})
+	mlflow, err := testbed.StartReplicas(ctx, testbed.MLflowConfig{Dir: dir, Store: store, Workers: of.workers}, of.replicas)
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func serverRate(ctx context.Context, dir, name string, onPostgres bool, workers,
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s | %s | %.1f | %.1f |\n", name, beside.name, rate, cpu)
+		fmt.Printf("| %s | %s | %.1f | %.1f |\n", of.name, beside.name, rate, cpu)
 	}
 	return nil
 }

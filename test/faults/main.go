@@ -75,7 +75,11 @@ func runAll(ctx context.Context, name string, size size, parallel int, only stri
 			folder := filepath.Join(dir, strconv.Itoa(i))
 			server := shared
 			if s.ownServer {
-				own, err := table.start(ctx, filepath.Join(folder, "server"))
+				start := table.start
+				if s.start != nil {
+					start = s.start
+				}
+				own, err := start(ctx, filepath.Join(folder, "server"))
 				if err != nil {
 					return err
 				}

@@ -23,7 +23,9 @@ type scenario struct {
 	name string
 	// ownServer is set where the server is killed.
 	ownServer bool
-	run       func(ctx context.Context, r *row) error
+	// start starts that server; nil means as the table does.
+	start func(ctx context.Context, dir string) (server, error)
+	run   func(ctx context.Context, r *row) error
 }
 
 var scenarios = []scenario{
@@ -43,6 +45,9 @@ var scenarios = []scenario{
 	{name: "disk full, MLflow back before there is more room", run: diskFull(true)},
 	{name: "clocks 10 min off, collector killed", run: clockSkew},
 }
+
+// replicaKilled is for servers that can have replicas.
+var replicaKilled = scenario{name: "one of two MLflow servers down", ownServer: true, start: startReplicas, run: serverDown}
 
 // alternatelyNew makes every second span one that cannot have been written by an earlier process, as all are when a
 // collector has been running for some time. It is not looked for before it is written.

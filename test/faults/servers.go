@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 )
@@ -30,7 +31,7 @@ type table struct {
 
 var tables = map[string]table{
 	"fasttrackml": {startFastTrackML, scenarios, 2000},
-	"mlflow":      {startMLflow, scenarios, 500},
+	"mlflow":      {startMLflow, append(slices.Clone(scenarios), replicaKilled), 500},
 	"postgres":    {startDatabase, databaseScenarios, 2000},
 }
 
@@ -53,4 +54,20 @@ func startMLflow(ctx context.Context, dir string) (server, error) {
 		return server{}, errors.Join(err, postgres.Stop())
 	}
 	return server{url: s.URL, kill: s.Kill, restart: s.Restart, stop: func() error { return errors.Join(s.Stop(), postgres.Stop()) }}, nil
+}
+
+// startReplicas starts two of them on one database; the first is the one that can be killed.
+func startReplicas(ctx context.Context, dir string) (server, error) {
+	postgres, err := testbed.StartPostgres(ctx)
+	if err != nil {
+		return server{}, err
+	}
+	s, err := testbed.StartReplicas(ctx, testbed.MLflowConfig{Dir: filepath.Join(dir, "mlflow"), Store: postgres.URI}, 2)
+	if err != nil {
+		return server{}, errors.Join(err, postgres.Stop())
+	}
+	return server{
+		url: s.URL, kill: s.Servers[0].Kill, restart: s.Servers[0].Restart,
+		stop: func() error { return errors.Join(s.Stop(), postgres.Stop()) },
+	}, nil
 }
