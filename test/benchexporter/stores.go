@@ -23,8 +23,8 @@ const (
 	minStoreRatio = 50   // the database's rate by that of REST
 	minStoreRate  = 1000 // runs a second on two cores, from OTLP to committed rows
 	minBeside     = 0.8  // of what users of MLflow's API have without it
-	// besideRate is how many runs a second are written beside them: ten times what they can write at most.
-	besideRate = 250
+	// besideRate is how many runs a second are written beside them.
+	besideRate = minStoreRate
 	// requestSpans is how many spans an application sends at a time; SDKs send up to 512.
 	requestSpans = 100
 	requests     = 4 // at the same time
@@ -65,19 +65,20 @@ func benchStores(ctx context.Context, dir string, postgres *testbed.Postgres, ml
 
 	users := series{name: "users of the API, by themselves"}
 	beside := series{name: fmt.Sprintf("users of the API, beside %d runs/s to the database", besideRate)}
+	steady := series{name: "these"}
 	crowded := series{name: "users of the API, beside the database's writer as fast as it can"}
-	busy := series{name: "the database's writer, beside them"}
+	busy := series{name: "this one"}
 	alone := func() error {
 		rate, err := writeBare(ctx, mlflow.URL, runs)
 		users.rates = append(users.rates, rate)
 		return err
 	}
-	together := func(pause time.Duration, users, writer *series) func() error {
+	together := func(every time.Duration, users, writer *series) func() error {
 		return func() error {
 			var group errgroup.Group
 			done := make(chan struct{})
 			group.Go(func() error {
-				rate, err := sql.until(ctx, done, pause)
+				rate, err := sql.until(ctx, done, every)
 				writer.rates = append(writer.rates, rate)
 				return err
 			})
@@ -91,8 +92,8 @@ func benchStores(ctx context.Context, dir string, postgres *testbed.Postgres, ml
 		func() error { return rest.measure(ctx, runs) },
 		func() error { return sql.measure(ctx, runs*restFactor) },
 		alone,
-		together(requestSpans*time.Second/besideRate, &beside, &series{}),
-		together(0, &crowded, &busy),
+		together(requestSpans*time.Second/besideRate, &beside, &steady),
+		together(time.Nanosecond, &crowded, &busy),
 	}
 	for _, warm := range steps[:2] {
 		if err := warm(); err != nil {
@@ -117,7 +118,7 @@ func benchStores(ctx context.Context, dir string, postgres *testbed.Postgres, ml
 	fmt.Printf("\nThe collector, from OTLP to committed rows, on one PostgreSQL (fsync on) with one MLflow (2 workers), %d interleaved measurements of %d runs (postgres: %d), %d CPUs\n\n",
 		pairs, runs, runs*restFactor, runtime.NumCPU())
 	fmt.Print("| writer | runs/s, median | lowest | highest | collector's CPU, ms/run |\n|---|--:|--:|--:|--:|\n")
-	for _, s := range []*storeBench{rest, sql, {series: users}, {series: beside}, {series: crowded}, {series: busy}} {
+	for _, s := range []*storeBench{rest, sql, {series: users}, {series: beside}, {series: steady}, {series: crowded}, {series: busy}} {
 		cpu := ""
 		if s.cpu != nil {
 			cpu = fmt.Sprintf("%.2f", median(s.cpu))
@@ -165,15 +166,17 @@ func (b *storeBench) measure(ctx context.Context, runs int) error {
 	return err
 }
 
-// until sends calls until done, with a pause between two requests, and never more than are soon written. It returns the
-// rate at which they were.
-func (b *storeBench) until(ctx context.Context, done <-chan struct{}, pause time.Duration) (float64, error) {
+// until sends requests until done, one in each interval, and never more calls than are soon written. It returns the rate at
+// which they were.
+func (b *storeBench) until(ctx context.Context, done <-chan struct{}, every time.Duration) (float64, error) {
 	const ahead = 10 * requestSpans
 	first, _, err := b.state(ctx)
 	if err != nil {
 		return 0, err
 	}
 	begin := time.Now()
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for sent := first; ; {
 		select {
 		case <-done:
@@ -181,7 +184,7 @@ func (b *storeBench) until(ctx context.Context, done <-chan struct{}, pause time
 				return 0, err
 			}
 			return rate(int(sent-first), begin), nil
-		case <-time.After(pause):
+		case <-tick.C:
 		}
 		if err := b.collector.SendHTTP(ctx, newCalls("bench-beside", requestSpans)); err != nil {
 			return 0, err
