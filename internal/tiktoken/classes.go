@@ -25,15 +25,18 @@ func isSpace(c class) bool { return c >= space }
 // isSymbol reports whether c is in [^\s\p{L}\p{N}].
 func isSymbol(c class) bool { return c == other || c == mark }
 
-// classAt returns the class of the character at i of text and its length in bytes. text is valid UTF-8.
-func classAt(text string, i int) (class, int) {
-	if b := text[i]; b < 0x80 {
-		return classBlocks[b], 1
+// classAt returns the class of the character at i of text and its length in bytes. text is valid UTF-8. It is written so that it
+// is just small enough to be inlined.
+func classAt(text string, i int) (c class, size int) {
+	c, size = classBlocks[text[i]], 1
+	if text[i] >= 0x80 {
+		c, size = classOfMultibyte(text, i)
 	}
-	return classOfMultibyte(text[i:])
+	return
 }
 
-func classOfMultibyte(s string) (class, int) {
+func classOfMultibyte(text string, i int) (class, int) {
+	s := text[i:]
 	var r uint32
 	size := 2
 	switch b := uint32(s[0]); {

@@ -105,24 +105,29 @@ func (r run) beforeLast(text string, start int) int {
 
 // contraction is '(?:[sdmt]|ll|ve|re), the length of it; 0 if there is none. With fold it is (?i:…), for which the long s
 // (U+017F) is an s, too.
-func contraction(text string, i int, fold bool) int {
-	if i+1 >= len(text) || text[i] != '\'' {
-		return 0
+func contraction(text string, i int, fold bool) (length int) {
+	if i < len(text)-1 && text[i] == '\'' {
+		length = contracted(text, i+1, fold)
 	}
+	return
+}
+
+// contracted is contraction with the apostrophe before i. Almost never is there one, so that only contraction is inlined.
+func contracted(text string, i int, fold bool) int {
 	var bit byte
 	if fold {
 		bit = 0x20 // of lower case
 	}
-	first, second := text[i+1]|bit, byte(0)
-	if i+2 < len(text) {
-		second = text[i+2] | bit
+	first, second := text[i]|bit, byte(0)
+	if i+1 < len(text) {
+		second = text[i+1] | bit
 	}
 	switch {
 	case first == 's' || first == 'd' || first == 'm' || first == 't':
 		return 2
 	case first == 'l' && second == 'l', (first == 'v' || first == 'r') && second == 'e':
 		return 3
-	case fold && text[i+1] == 0xC5 && i+2 < len(text) && text[i+2] == 0xBF:
+	case fold && text[i] == 0xC5 && i+1 < len(text) && text[i+1] == 0xBF:
 		return 3
 	}
 	return 0
