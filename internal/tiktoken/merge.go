@@ -16,7 +16,7 @@ func (v *vocabulary) merge(tokens []uint32, text string, start, end int) []uint3
 	token := v.longest(text, start, end)
 	for {
 		tokens = append(tokens, token)
-		start += int(v.lengths[token])
+		start += v.nodes[token].length()
 		if start == end {
 			return tokens
 		}
@@ -24,8 +24,8 @@ func (v *vocabulary) merge(tokens []uint32, text string, start, end int) []uint3
 		for token == none {
 			last := tokens[len(tokens)-1]
 			tokens = tokens[:len(tokens)-1]
-			start -= int(v.lengths[last])
-			previous := none
+			start -= v.nodes[last].length()
+			previous := uint32(none)
 			if len(tokens) > first {
 				previous = tokens[len(tokens)-1]
 			}
@@ -49,21 +49,21 @@ func (v *vocabulary) fit(previous, token uint32, text string, start int) uint32 
 // then meet: if they merge into one of a lower rank than what was undone, that merge would have come first. Of equal ranks
 // the merge further left comes first.
 func (v *vocabulary) apart(left, right uint32) bool {
-	before := none // merges of lower rank than this come before those that were undone
+	before := uint32(none) // merges of lower rank than this come before those that were undone
 	for {
-		if v.pairs.merged(left, right) < before {
+		if v.merged(left, right) < before {
 			return false
 		}
-		leftMerge, rightMerge := v.merges[left], v.merges[right]
-		if left > right && leftMerge.left != left || rightMerge.left == right {
-			if leftMerge.left == left {
+		if left > right {
+			if left < singles {
 				return true
 			}
-			before = left
-			left = leftMerge.right
+			before, left = left, v.nodes[left].right()
 		} else {
-			before = right + 1
-			right = rightMerge.left
+			if right < singles {
+				return true
+			}
+			before, right = right+1, v.nodes[right].left()
 		}
 	}
 }

@@ -14,7 +14,7 @@ const longPiece = 128
 func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []uint32 {
 	choices := make([]choice, 0, (end-start)/2)
 	var chosen memory
-	previous := none
+	previous := uint32(none)
 	for start < end {
 		next := choice{longest: v.longest(text, start, end), failed: none}
 		next.token, next.guessed = chosen.last(previous, next.longest)
@@ -24,7 +24,7 @@ func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []u
 		for next.token == none {
 			next = choices[len(choices)-1]
 			choices = choices[:len(choices)-1]
-			start -= int(v.lengths[next.token])
+			start -= v.nodes[next.token].length()
 			previous = none
 			if len(choices) > 0 {
 				previous = choices[len(choices)-1].token
@@ -33,7 +33,7 @@ func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []u
 		}
 		chosen.remember(previous, next)
 		choices = append(choices, next)
-		start += int(v.lengths[next.token])
+		start += v.nodes[next.token].length()
 		previous = next.token
 	}
 	tokens = slices.Grow(tokens, len(choices))

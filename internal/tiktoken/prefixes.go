@@ -26,17 +26,17 @@ const (
 	many      = lengths(1) << (manyBytes - 1)
 )
 
-func (l *lengths) add(length uint8) { *l |= 1 << (min(length, manyBytes) - 1) }
+func (l *lengths) add(length int) { *l |= 1 << (min(length, manyBytes) - 1) }
 
 func newPrefixes(v *vocabulary) *prefixes {
 	p := &prefixes{}
-	for i, length := range v.lengths {
-		token := string(v.token(uint32(i)))
+	for i, node := range v.nodes {
+		start, length := int(v.offsets[i]), node.length()
 		if length >= 3 {
-			p.three[hash(word64(token, 0, 3), threeBits)].add(length)
+			p.three[hash(word64(v.bytes, start, start+3), threeBits)].add(length)
 		}
 		if length >= 5 {
-			p.five[hash(word64(token, 0, 5), fiveBits)].add(length)
+			p.five[hash(word64(v.bytes, start, start+5), fiveBits)].add(length)
 		}
 	}
 	return p
@@ -65,7 +65,7 @@ func (v *vocabulary) longest(text string, start, end int) uint32 {
 	found := v.prefixes.of(text, start, end)
 	if found&many != 0 {
 		for length := min(end-start, v.long.longest); length >= manyBytes; length-- {
-			if rank, ok := v.long.rank(v, text[start:start+length]); ok {
+			if rank, ok := v.long.rank(v, text, start, start+length); ok {
 				return rank
 			}
 		}
@@ -82,8 +82,8 @@ func (v *vocabulary) longest(text string, start, end int) uint32 {
 
 // shorter returns the longest token that token, which is at start, begins with; none if it is a single byte.
 func (v *vocabulary) shorter(token uint32, text string, start int) uint32 {
-	if v.lengths[token] == 1 {
+	if token < singles {
 		return none
 	}
-	return v.longest(text, start, start+int(v.lengths[token])-1)
+	return v.longest(text, start, start+v.nodes[token].length()-1)
 }

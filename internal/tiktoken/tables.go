@@ -5,28 +5,33 @@ package tiktoken
 
 import "math/bits"
 
-// The tables are open-addressed: a key that finds its slot taken goes into the next free one. Three in four tokens are
-// short, and words that are frequent have both a low rank and a short way to go.
-
-// Multipliers for hashing: the fractional parts of the golden ratio and of the square root of 2.
-const (
-	golden = 0x9E3779B97F4A7C15
-	silver = 0x6A09E667F3BCC909
-)
-
-// shift returns by how much to shift a 64-bit hash for a table with room for n keys, at most load percent of it full.
-func shift(n, load int) int {
-	return 64 - bits.Len(uint(n*100/load))
+// table has slots, which are found by a hash. Tables of tokens are open-addressed: a token that finds its slot taken goes into
+// the next free one. Words that are frequent have both a low rank and a short way to go.
+type table[S any] struct {
+	slots []S // a power of two of them
+	shift uint8
 }
+
+// newTable returns a table for n, at most load percent of its slots.
+func newTable[S any](n, load int) table[S] {
+	size := bits.Len(uint(n * 100 / load))
+	return table[S]{make([]S, 1<<size), uint8(64 - size)}
+}
+
+// first is the number of the slot for hash, whose highest bits are the best.
+func (t *table[S]) first(hash uint64) uint64 { return hash >> (t.shift & 63) }
+
+// at is the slot of number i; behind the last comes the first.
+func (t *table[S]) at(i uint64) *S { return &t.slots[i&uint64(len(t.slots)-1)] }
+
+// golden makes a hash of a word that it is multiplied with: the fractional part of the golden ratio.
+const golden = 0x9E3779B97F4A7C15
 
 // maxShort is the number of bytes that fit into a machine word.
 const maxShort = 8
 
 // shortTokens finds tokens of at most 8 bytes.
-type shortTokens struct {
-	slots []shortToken
-	shift int
-}
+type shortTokens struct{ table[shortToken] }
 
 type shortToken struct {
 	key   uint64 // the bytes, the first one lowest
@@ -35,39 +40,33 @@ type shortToken struct {
 
 func newShortTokens(v *vocabulary) shortTokens {
 	n := 0
-	for _, length := range v.lengths {
-		if length <= maxShort {
+	for _, node := range v.nodes {
+		if node.length() <= maxShort {
 			n++
 		}
 	}
-	t := shortTokens{shift: shift(n, 75)}
-	t.slots = make([]shortToken, 1<<(64-t.shift))
-	for i, length := range v.lengths {
+	t := shortTokens{newTable[shortToken](n, 75)}
+	for i, node := range v.nodes {
+		length, start := node.length(), int(v.offsets[i])
 		if length == 0 || length > maxShort {
 			continue
 		}
-		token := v.token(uint32(i))
-		key := word64(string(token), 0, len(token))
-		at := t.first(key, len(token))
-		for t.slots[at].value != 0 {
-			at = (at + 1) % uint64(len(t.slots))
+		key := word64(v.bytes, start, start+length)
+		at := t.first(hashShort(key, length))
+		for t.at(at).value != 0 {
+			at++
 		}
-		t.slots[at] = shortToken{key, uint32(i)<<4 | uint32(length)}
+		*t.at(at) = shortToken{key, uint32(i)<<4 | uint32(length)}
 	}
 	return t
 }
 
-func (t *shortTokens) first(key uint64, length int) uint64 {
-	high, low := bits.Mul64(key^uint64(length)*silver, golden)
-	return (high ^ low) >> t.shift
-}
+func hashShort(key uint64, length int) uint64 { return (key ^ uint64(length)) * golden }
 
-func (t *shortTokens) rank(text string, start, end int) (uint32, bool) {
-	length := end - start
-	key := word64(text, start, end)
-	mask := uint64(len(t.slots) - 1)
-	for at := t.first(key, length); ; at++ {
-		slot := &t.slots[at&mask]
+// rank returns the rank of the token of length bytes that are in key.
+func (t *shortTokens) rank(key uint64, length int) (uint32, bool) {
+	for at := t.first(hashShort(key, length)); ; at++ {
+		slot := t.at(at)
 		if slot.key == key && slot.value&15 == uint32(length) {
 			return slot.value >> 4, true
 		}
@@ -80,13 +79,18 @@ func (t *shortTokens) rank(text string, start, end int) (uint32, bool) {
 // word64 returns text[start:end], of 1 to 8 bytes, as a number.
 func word64(text string, start, end int) uint64 {
 	if start+8 <= len(text) {
-		return load64(text[start:]) & (^uint64(0) >> (64 - 8*uint(end-start)))
+		return firstBytes(load64(text[start:]), end-start)
 	}
 	var n uint64
 	for i := end - 1; i >= start; i-- {
 		n = n<<8 | uint64(text[i])
 	}
 	return n
+}
+
+// firstBytes returns the first n bytes of word, of 1 to 8.
+func firstBytes(word uint64, n int) uint64 {
+	return word & (^uint64(0) >> (-8 * n & 63))
 }
 
 // load64 is a single load where the machine has one.
@@ -98,100 +102,70 @@ func load64(s string) uint64 {
 
 // longTokens finds tokens of more than 8 bytes.
 type longTokens struct {
-	slots   []uint32 // the rank, or none
-	shift   int
+	table[longToken]
 	longest int // token
 }
 
+// longToken is, from the lowest bit on, the rank, the length, where the bytes begin, and a part of their hash; 0 in a free slot.
+type longToken uint64
+
+const (
+	lengthBits = 8
+	offsetBits = 22
+	lengthAt   = rankBits
+	offsetAt   = lengthAt + lengthBits
+	hashAt     = offsetAt + offsetBits
+)
+
 func newLongTokens(v *vocabulary) longTokens {
-	n := 0
-	for _, length := range v.lengths {
-		if length > maxShort {
-			n++
+	n, longest := 0, 0
+	for _, node := range v.nodes {
+		if length := node.length(); length > maxShort {
+			n, longest = n+1, max(longest, length)
 		}
 	}
-	t := longTokens{shift: shift(n, 50)}
-	t.slots = make([]uint32, 1<<(64-t.shift))
-	for i := range t.slots {
-		t.slots[i] = none
-	}
-	for i, length := range v.lengths {
+	t := longTokens{newTable[longToken](n, 50), longest}
+	for i, node := range v.nodes {
+		length, start := node.length(), int(v.offsets[i])
 		if length <= maxShort {
 			continue
 		}
-		t.longest = max(t.longest, int(length))
-		at := t.first(string(v.token(uint32(i))))
-		for t.slots[at] != none {
-			at = (at + 1) % uint64(len(t.slots))
+		hash := hashLong(v.bytes, start, start+length)
+		at := t.first(hash)
+		for *t.at(at) != 0 {
+			at++
 		}
-		t.slots[at] = uint32(i)
+		*t.at(at) = longToken(i) | longToken(length)<<lengthAt | longToken(start)<<offsetAt | longToken(hash)<<hashAt
 	}
 	return t
 }
 
-// first is the first slot for a token of more than 8 bytes.
-func (t *longTokens) first(s string) uint64 {
-	hash := uint64(len(s)) * silver
-	for i := 0; i+8 < len(s); i += 8 {
-		high, low := bits.Mul64(hash^load64(s[i:]), golden)
-		hash = high ^ low
-	}
-	high, low := bits.Mul64(hash^load64(s[len(s)-8:]), golden)
-	return (high ^ low) >> t.shift
+// hashLong is of the length and of both ends, which are all there is of most tokens.
+func hashLong(text string, start, end int) uint64 {
+	first, last := load64(text[start:]), load64(text[end-8:])
+	hash := (first ^ uint64(end-start)) * golden
+	hash = (hash ^ hash>>32 ^ last) * golden
+	return hash ^ hash>>32
 }
 
-func (t *longTokens) rank(v *vocabulary, s string) (uint32, bool) {
-	if len(s) > t.longest {
+// rank returns the rank of text[start:end].
+func (t *longTokens) rank(v *vocabulary, text string, start, end int) (uint32, bool) {
+	length := end - start
+	if length > t.longest {
 		return 0, false
 	}
-	mask := uint64(len(t.slots) - 1)
-	for at := t.first(s); ; at++ {
-		rank := t.slots[at&mask]
-		if rank == none {
+	hash := hashLong(text, start, end)
+	wanted := longToken(length)<<lengthAt | longToken(hash)<<hashAt
+	const offsets = 1<<offsetBits - 1
+	for at := t.first(hash); ; at++ {
+		slot := *t.at(at)
+		if slot == 0 {
 			return 0, false
 		}
-		if int(v.lengths[rank]) == len(s) && string(v.token(rank)) == s {
-			return rank, true
-		}
-	}
-}
-
-// rankBits is how many bits a rank may have, so that two of them and a third fit into a machine word.
-const rankBits = 18
-
-// pairs finds the token that two tokens merge into.
-type pairs struct {
-	slots []uint64 // the left, the right and the merged rank; 0 in a free slot
-	shift int
-}
-
-func newPairs(merges []merge) pairs {
-	p := pairs{shift: shift(len(merges), 50)}
-	p.slots = make([]uint64, 1<<(64-p.shift))
-	for i := range merges {
-		if m := merges[i]; m.left != uint32(i) {
-			key := uint64(m.left)<<rankBits | uint64(m.right)
-			at := key * golden >> p.shift
-			for p.slots[at] != 0 {
-				at = (at + 1) % uint64(len(p.slots))
+		if slot&^(none|offsets<<offsetAt) == wanted {
+			if bytes := int(slot >> offsetAt & offsets); v.bytes[bytes:bytes+length] == text[start:end] {
+				return uint32(slot & none), true
 			}
-			p.slots[at] = key<<rankBits | uint64(i)
-		}
-	}
-	return p
-}
-
-// merged returns the rank of the token that two tokens merge into, none if there is no such token.
-func (p *pairs) merged(left, right uint32) uint32 {
-	key := uint64(left)<<rankBits | uint64(right)
-	mask := uint64(len(p.slots) - 1)
-	for at := key * golden >> p.shift; ; at++ {
-		slot := p.slots[at&mask]
-		if slot>>rankBits == key {
-			return uint32(slot & (1<<rankBits - 1))
-		}
-		if slot == 0 {
-			return none
 		}
 	}
 }

@@ -135,11 +135,11 @@ func (t *texts) classes() string {
 
 // tokens is often not even valid UTF-8.
 func (t *texts) tokens() string {
-	return t.some(16, func(b *strings.Builder) { b.Write(t.token()) })
+	return t.some(16, func(b *strings.Builder) { b.WriteString(t.token()) })
 }
 
-func (t *texts) token() []byte {
-	return t.vocabulary.token(uint32(t.random.IntN(len(t.vocabulary.lengths))))
+func (t *texts) token() string {
+	return t.vocabulary.token(uint32(t.random.IntN(len(t.vocabulary.nodes))))
 }
 
 func (t *texts) mutated() string {
@@ -152,7 +152,7 @@ func (t *texts) mutated() string {
 		case 0:
 			text[at] = byte(t.random.IntN(256))
 		case 1:
-			text = slices.Insert(text, at, t.token()...)
+			text = slices.Insert(text, at, []byte(t.token())...)
 		case 2:
 			text = slices.Insert(text, at, []byte(t.of(" ", "\n", "'s", "é", "中", "\u0301", "\xff", "\xe4\xb8"))...)
 		default:

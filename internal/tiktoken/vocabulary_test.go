@@ -25,9 +25,9 @@ func TestVocabulariesAreThePublishedOnes(t *testing.T) {
 	} {
 		v := vocabularyOf(t, encoding)
 		file := sha256.New()
-		for rank, length := range v.lengths {
-			if length > 0 {
-				fmt.Fprintf(file, "%s %d\n", base64.StdEncoding.EncodeToString(v.token(uint32(rank))), rank)
+		for rank, node := range v.nodes {
+			if node.length() > 0 {
+				fmt.Fprintf(file, "%s %d\n", base64.StdEncoding.EncodeToString([]byte(v.token(uint32(rank)))), rank)
 			}
 		}
 		require.Equal(t, published, hex.EncodeToString(file.Sum(nil)), encoding)
@@ -38,12 +38,12 @@ func TestVocabulariesAreThePublishedOnes(t *testing.T) {
 func TestEveryTokenIsMadeByItsMerges(t *testing.T) {
 	for _, encoding := range []Encoding{O200kBase, Cl100kBase, P50kBase, R50kBase} {
 		v := vocabularyOf(t, encoding)
-		for i, length := range v.lengths {
-			rank := uint32(i)
-			if length == 0 {
+		for i, node := range v.nodes {
+			if node == 0 {
 				continue
 			}
-			token := string(v.token(rank))
+			rank := uint32(i)
+			token := v.token(rank)
 			found, ok := v.rank(token, 0, len(token))
 			if !ok || found != rank {
 				require.Equal(t, rank, found, "looking up %q", token)
@@ -51,7 +51,10 @@ func TestEveryTokenIsMadeByItsMerges(t *testing.T) {
 			if made := mergeByRank(v, token); len(made) != 1 || made[0] != rank {
 				require.Equal(t, []uint32{rank}, made, "merging %q", token)
 			}
-			if m := v.merges[rank]; length > 1 && (m.left >= rank || m.right >= rank || v.pairs.merged(m.left, m.right) != rank) {
+			if rank < singles {
+				continue
+			}
+			if node.left() >= rank || node.right() >= rank || v.merged(node.left(), node.right()) != rank {
 				require.Fail(t, "merge of higher ranks", "%q", token)
 			}
 		}
