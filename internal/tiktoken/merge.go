@@ -37,7 +37,10 @@ func (v *vocabulary) merge(tokens []uint32, text string, start, end int) []uint3
 // fit returns the longest of token, which is at start, and those that it begins with, that stays apart from the one before it,
 // if there is one before it; none if there is no such token.
 func (v *vocabulary) fit(previous, token uint32, text string, start int) uint32 {
-	for token != none && previous != none && !v.apart(previous, token) {
+	if token == none || previous == none || !v.borders.crossed(text, start) {
+		return token
+	}
+	for token != none && !v.apart(previous, token) {
 		token = v.shorter(token, text, start)
 	}
 	return token

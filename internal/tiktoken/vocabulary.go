@@ -18,6 +18,7 @@ type vocabulary struct {
 	long     longTokens
 	prefixes *prefixes
 	pairs    pairs
+	borders  *borders
 }
 
 // node says what a token was made of: from the lowest bit on the ranks of the two tokens that were merged, which are its own
@@ -74,6 +75,7 @@ func newVocabulary(file string, ranks int) *vocabulary {
 	v.long = newLongTokens(v)
 	v.prefixes = newPrefixes(v)
 	v.pairs = newPairs(v)
+	v.borders = newBorders(v)
 	return v
 }
 

@@ -57,6 +57,9 @@ func TestEveryTokenIsMadeByItsMerges(t *testing.T) {
 			if node.left() >= rank || node.right() >= rank || v.merged(node.left(), node.right()) != rank {
 				require.Fail(t, "merge of higher ranks", "%q", token)
 			}
+			if !v.borders.crossed(token, v.nodes[node.left()].length()) {
+				require.Fail(t, "merge across a border", "%q", token)
+			}
 		}
 	}
 }
