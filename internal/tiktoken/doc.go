@@ -25,7 +25,8 @@
 // A text is cut into pieces, which are words, numbers, runs of punctuation or white space, by a scanner for each encoding
 // that does what tiktoken's regular expression does, with the character classes of the same regular expression library. Most
 // pieces are tokens, so that they are looked up once. Of the others, tiktoken merges adjacent tokens, beginning with single
-// bytes, always those that make the token of the lowest rank. The same tokens are found here from left to right: by the
-// longest token at each place that can stand behind the one before it, going back where none can. Whether two tokens can
-// stand side by side depends on these two alone, which is the discovery of the bpe crate in github.com/github/rust-gems.
+// bytes, always those that make the token of the lowest rank. For up to 16 bytes that is done here, too. In longer pieces the
+// same tokens are found from left to right: by the longest token at each place that can stand behind the one before it, going
+// back where none can. Whether two tokens can stand side by side depends on these two alone, which is the discovery of the bpe
+// crate in github.com/github/rust-gems.
 package tiktoken

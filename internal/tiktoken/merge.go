@@ -4,14 +4,22 @@
 package tiktoken
 
 // merge appends the tokens of the piece text[start:end], which is not empty.
+func (v *vocabulary) merge(tokens []uint32, text string, start, end int) []uint32 {
+	switch length := end - start; {
+	case length <= shortPiece:
+		return v.mergeShort(tokens, text[start:end])
+	case length < longPiece:
+		return v.mergeMedium(tokens, text, start, end)
+	}
+	return v.mergeLong(tokens, text, start, end)
+}
+
+// mergeMedium is merge from left to right.
 //
 // The merges that make a token never look beyond it until one crosses its end, so the tokens of a text are the one sequence
 // in which any two neighbours stay apart when they are merged alone. It is found depth first, longer tokens first. As it is
 // the only one, for each place of the text there is at most one sequence that ends there: no place is passed twice.
-func (v *vocabulary) merge(tokens []uint32, text string, start, end int) []uint32 {
-	if end-start >= longPiece {
-		return v.mergeLong(tokens, text, start, end)
-	}
+func (v *vocabulary) mergeMedium(tokens []uint32, text string, start, end int) []uint32 {
 	first := len(tokens)
 	token := v.longest(text, start, end)
 	for {

@@ -8,7 +8,7 @@ import "slices"
 // longPiece is the length in bytes from which on a piece is likely to repeat itself.
 const longPiece = 128
 
-// mergeLong is merge for long pieces. They are runs of white space or punctuation, text without spaces, or nothing that a
+// mergeLong is mergeMedium for long pieces. They are runs of white space or punctuation, text without spaces, or nothing that a
 // person wrote. In a run of one character a hundred tokens may fit, of which all but a short one lead nowhere, at each place
 // anew. So it remembers what was chosen last where the text was the same, and tries that first.
 func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []uint32 {

@@ -75,8 +75,12 @@ func FuzzMerge(f *testing.F) {
 		}
 		for _, encoding := range []Encoding{O200kBase, Cl100kBase, P50kBase, R50kBase} {
 			v := vocabularyOf(t, encoding)
-			require.Equal(t, mergeByRank(v, text), v.merge(nil, text, 0, len(text)), encoding)
-			require.Equal(t, mergeByRank(v, text), v.mergeLong(nil, text, 0, len(text)), encoding)
+			want := mergeByRank(v, text)
+			require.Equal(t, want, v.merge(nil, text, 0, len(text)), encoding)
+			require.Equal(t, want, v.mergeLong(nil, text, 0, len(text)), encoding)
+			if len(text) < longPiece {
+				require.Equal(t, want, v.mergeMedium(nil, text, 0, len(text)), encoding)
+			}
 		}
 	})
 }

@@ -71,10 +71,16 @@ func requireMerge(t *testing.T, tokenizer *Tokenizer, text string) {
 	text = toValidUTF8(text)
 	for start := 0; start < len(text); {
 		end := tokenizer.next(text, start)
-		piece := text[start:end]
-		got, want := tokenizer.vocabulary.merge(nil, text, start, end), mergeByRank(tokenizer.vocabulary, piece)
-		if !slices.Equal(want, got) {
-			require.Equal(t, want, got, "merging %+q", piece)
+		piece, v := text[start:end], tokenizer.vocabulary
+		want := mergeByRank(v, piece)
+		merges := []func([]uint32, string, int, int) []uint32{v.merge, v.mergeLong}
+		if len(piece) < longPiece {
+			merges = append(merges, v.mergeMedium)
+		}
+		for _, merge := range merges {
+			if got := merge(nil, text, start, end); !slices.Equal(want, got) {
+				require.Equal(t, want, got, "merging %+q", piece)
+			}
 		}
 		start = end
 	}
