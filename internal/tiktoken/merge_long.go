@@ -12,13 +12,15 @@ const longPiece = 128
 // person wrote. In a run of one character a hundred tokens may fit, of which all but a short one lead nowhere, at each place
 // anew. So it remembers what was chosen last where the text was the same, and tries that first.
 func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []uint32 {
-	choices := make([]choice, 0, (end-start)/2)
+	var buffer [longPiece]choice
+	choices := buffer[:0]
 	var chosen memory
 	previous := uint32(none)
 	for start < end {
-		next := choice{longest: v.longest(text, start, end), failed: none}
-		next.token, next.guessed = chosen.last(previous, next.longest)
-		if !next.guessed {
+		next := choice{longest: v.longest(text, start, end), guess: none}
+		if token, known := chosen.last(previous, next.longest); known {
+			next.token, next.guess = token, token
+		} else {
 			next.token = v.fit(previous, next.longest, text, start)
 		}
 		for next.token == none {
@@ -32,6 +34,9 @@ func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []u
 			v.reconsider(&next, previous, text, start)
 		}
 		chosen.remember(previous, next)
+		if len(choices) == cap(choices) {
+			choices = slices.Grow(choices, len(choices)) // append would copy more often
+		}
 		choices = append(choices, next)
 		start += v.nodes[next.token].length()
 		previous = next.token
@@ -47,19 +52,17 @@ func (v *vocabulary) mergeLong(tokens []uint32, text string, start, end int) []u
 type choice struct {
 	token   uint32
 	longest uint32 // of them
-	guessed bool   // and not the longest that fits
-	failed  uint32 // the guess that led nowhere, or none
+	guess   uint32 // which was tried first, or none
 }
 
 // reconsider makes another choice at start; none when there is no other.
 func (v *vocabulary) reconsider(c *choice, previous uint32, text string, start int) {
-	if c.guessed {
-		c.guessed, c.failed = false, c.token
-		c.token = v.fit(previous, c.longest, text, start)
-	} else {
-		c.token = v.fit(previous, v.shorter(c.token, text, start), text, start)
+	next := c.longest
+	if c.token != c.guess {
+		next = v.shorter(c.token, text, start)
 	}
-	if c.token != none && c.token == c.failed {
+	c.token = v.fit(previous, next, text, start)
+	if c.token == c.guess && c.token != none {
 		c.token = v.fit(previous, v.shorter(c.token, text, start), text, start)
 	}
 }

@@ -79,7 +79,7 @@ type Tokenizer struct {
 // than some hundred bytes without a word in it.
 func (t *Tokenizer) Count(text string) int {
 	text = toValidUTF8(text)
-	var buffer [64]uint32
+	var buffer [longPiece]uint32
 	merged := buffer[:0]
 	n := 0
 	for start := 0; start < len(text); {
