@@ -6,7 +6,7 @@ package tiktoken
 import (
 	"encoding/binary"
 	"math/bits"
-	"strings"
+	"sync"
 )
 
 // vocabulary has the tokens of an encoding, by rank, and what it takes to find them.
@@ -50,33 +50,50 @@ func newVocabulary(file string, ranks int) *vocabulary {
 	}
 	v := &vocabulary{offsets: make([]uint32, count+1), nodes: make([]node, count)}
 	const head = 4 + singles
-	var all strings.Builder
-	all.Grow(7 * count)
-	all.WriteString(file[4:head])
-	for i := range uint32(singles) {
-		v.nodes[i] = newNode(i, i, 1)
-		v.offsets[i+1] = i + 1
-	}
 	mask := uint32(1)<<width - 1
-	for i := uint32(singles); i < uint32(count); i++ {
-		at := int(i-singles) * 2 * width
-		both := load64(file[head+at/8:]) >> (at % 8)
-		if left, right := uint32(both)&mask, uint32(both>>width)&mask; left != i {
-			v.nodes[i] = newNode(left, right, v.nodes[left].length()+v.nodes[right].length())
-			v.bytes = all.String()
-			all.WriteString(v.token(left))
-			all.WriteString(v.token(right))
+	for i := range uint32(count) {
+		if i < singles {
+			v.nodes[i] = newNode(i, i, 1)
+		} else {
+			at := int(i-singles) * 2 * width
+			both := load64(file[head+at/8:]) >> (at % 8)
+			if left, right := uint32(both)&mask, uint32(both>>width)&mask; left != i {
+				v.nodes[i] = newNode(left, right, v.nodes[left].length()+v.nodes[right].length())
+			}
 		}
-		v.offsets[i+1] = uint32(all.Len())
+		v.offsets[i+1] = v.offsets[i] + uint32(v.nodes[i].length())
 	}
-	v.bytes = all.String()
+	v.bytes = v.spell(file[4:head])
 
-	v.short = newShortTokens(v)
-	v.long = newLongTokens(v)
-	v.prefixes = newPrefixes(v)
-	v.pairs = newPairs(v)
-	v.borders = newBorders(v)
+	var tables sync.WaitGroup
+	tables.Go(func() { v.short = newShortTokens(v) })
+	tables.Go(func() { v.long = newLongTokens(v) })
+	tables.Go(func() { v.prefixes = newPrefixes(v) })
+	tables.Go(func() { v.pairs, v.borders = newPairs(v), newBorders(v) })
+	tables.Wait()
 	return v
+}
+
+// spell returns the bytes of all tokens, of which those of one byte are given.
+func (v *vocabulary) spell(ones string) string {
+	size := int(v.offsets[len(v.nodes)])
+	all := make([]byte, size+7)
+	copy(all, ones)
+	for i, node := range v.nodes {
+		if i < singles || node == 0 {
+			continue
+		}
+		to := v.offsets[i]
+		for _, half := range [...]uint32{node.left(), node.right()} {
+			// Eight bytes are copied as fast as one, and what is too much is overwritten.
+			length := uint32(v.nodes[half].length())
+			for at := uint32(0); at < length; at += 8 {
+				*(*[8]byte)(all[to+at:]) = *(*[8]byte)(all[v.offsets[half]+at:])
+			}
+			to += length
+		}
+	}
+	return string(all[:size])
 }
 
 func (v *vocabulary) token(rank uint32) string {
