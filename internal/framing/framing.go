@@ -60,9 +60,13 @@ type Call struct {
 	Span     *genai.Call
 	Messages *genai.Messages
 	// LowerBounds gives a partial count of what is visible where the whole cannot be known, such as for the answer of a
-	// reasoning model. An answer that was cut off has a partial count also without it.
+	// reasoning model, or where content was cut. An answer that was cut off has a partial count also without it.
 	LowerBounds bool
 }
+
+// bounded reports whether what there is of content that was cut may be counted. Text that was JSON has more tokens than what
+// it meant.
+func (c *Call) bounded() bool { return c.LowerBounds && !c.Messages.Broken }
 
 // operations that have a rule: those whose content is a conversation, and those whose content is texts without framing.
 var operations = map[string]struct{ conversation, answer bool }{
@@ -96,7 +100,7 @@ func input(call Call, counter Counter) (*tally, Reason) {
 	if reason := cmp.Or(
 		when(!known, ReasonOperation),
 		when(!call.Model.counts(operation.conversation), ReasonUnknownModel),
-		when(m.TruncatedInput, ReasonTruncated),
+		when(m.TruncatedInput && (len(m.Input) == 0 || !call.bounded()), ReasonTruncated),
 		when(call.Span.Failed && len(m.Output) == 0, ReasonFailed),
 		when(len(m.Input) == 0, ReasonNoContent),
 	); reason != "" {
@@ -106,6 +110,7 @@ func input(call Call, counter Counter) (*tally, Reason) {
 	answer := answerOf(call)
 	t.miss(cmp.Or(
 		call.Model.lacks,
+		when(m.TruncatedInput, ReasonTruncated),
 		when(call.Span.Request.PreviousResponse != "", ReasonPreviousResponse),
 		when(hasSchema(&call.Span.Request), ReasonJSONSchema),
 		when(otherMedia(call.Span.Request.OutputType), ReasonMedia),
@@ -135,14 +140,14 @@ func Output(call Call, counter Counter) Count {
 
 func output(call Call, counter Counter) (*tally, Reason) {
 	m := call.Messages
+	truncated := m.TruncatedOutput || len(m.Output) > 0 && int64(len(m.Output)) < call.Span.Request.Choices.Value
 	operation, known := operations[call.Span.Operation]
 	if reason := cmp.Or(
 		when(!known || !operation.answer, ReasonOperation),
 		when(!call.Model.counts(operation.conversation), ReasonUnknownModel),
-		when(m.TruncatedOutput, ReasonTruncated),
+		when(truncated && (len(m.Output) == 0 || !call.bounded()), ReasonTruncated),
 		when(call.Span.Failed && len(m.Output) == 0, ReasonFailed),
 		when(len(m.Output) == 0, ReasonNoContent),
-		when(int64(len(m.Output)) < call.Span.Request.Choices.Value, ReasonTruncated),
 	); reason != "" {
 		return nil, reason
 	}
@@ -151,6 +156,7 @@ func output(call Call, counter Counter) (*tally, Reason) {
 	t.estimated, t.cutOff = true, answer.cutOff
 	t.miss(cmp.Or(
 		call.Model.lacks,
+		when(truncated, ReasonTruncated),
 		when(call.Model.kind.reasons() || call.Span.Usage.Reasoning.Value > 0, ReasonReasoning),
 		when(otherMedia(call.Span.Request.OutputType), ReasonMedia),
 		when(answer.tool && !answer.call, ReasonTools),

@@ -479,7 +479,41 @@ func TestLowerBounds(t *testing.T) {
 	require.Equal(t, partial(8, framing.ReasonImage), framing.Input(c, counter(t, "gpt-5")))
 	require.Equal(t, partial(2, framing.ReasonReasoning), framing.Output(c, counter(t, "gpt-5")))
 
-	messages.TruncatedInput, messages.Output = true, []genai.Message{message("assistant", "")}
-	require.Equal(t, framing.Count{Reason: framing.ReasonTruncated}, framing.Input(c, counter(t, "gpt-5")), "what is left may be no message")
+	messages.Output = []genai.Message{message("assistant", "")}
 	require.Equal(t, framing.Count{Reason: framing.ReasonReasoning}, framing.Output(c, counter(t, "gpt-5")), "no bound is better than 0")
+}
+
+func TestCutContent(t *testing.T) {
+	messages := &genai.Messages{
+		Input:  []genai.Message{message("user", "hello world")},
+		Output: []genai.Message{message("assistant", "hello world")},
+	}
+	c := call(t, "gpt-4o", messages)
+	whole, answer := framing.Input(c, counter(t, "gpt-4o")), framing.Output(c, counter(t, "gpt-4o"))
+	none := framing.Count{Reason: framing.ReasonTruncated}
+	partial := func(c framing.Count) framing.Count {
+		return framing.Count{Tokens: c.Tokens, Source: semconv.SourcePartial, Reason: framing.ReasonTruncated}
+	}
+	for _, test := range []struct {
+		input, output, broken, bounds bool
+		choices                       int64
+		wantInput, wantOutput         framing.Count
+	}{
+		{wantInput: whole, wantOutput: answer},
+		{input: true, wantInput: none, wantOutput: answer},
+		{output: true, wantInput: whole, wantOutput: none},
+		{choices: 2, wantInput: whole, wantOutput: none},
+		{input: true, bounds: true, wantInput: partial(whole), wantOutput: answer},
+		{output: true, bounds: true, wantInput: whole, wantOutput: partial(answer)},
+		{choices: 2, bounds: true, wantInput: whole, wantOutput: partial(answer)},
+		{input: true, output: true, broken: true, bounds: true, wantInput: none, wantOutput: none},
+	} {
+		messages.TruncatedInput, messages.TruncatedOutput, messages.Broken = test.input, test.output, test.broken
+		c.LowerBounds = test.bounds
+		c.Span.Request.Choices = genai.Optional[int64]{Value: test.choices, Set: test.choices > 0}
+		require.Equal(t, test.wantInput, framing.Input(c, counter(t, "gpt-4o")), "%+v", test)
+		require.Equal(t, test.wantOutput, framing.Output(c, counter(t, "gpt-4o")), "%+v", test)
+	}
+	messages.Input, messages.TruncatedInput, messages.Broken, c.LowerBounds = nil, true, false, true
+	require.Equal(t, none, framing.Input(c, counter(t, "gpt-4o")), "nothing is left to count")
 }

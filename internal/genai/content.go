@@ -4,8 +4,10 @@
 package genai
 
 import (
+	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -14,18 +16,35 @@ import (
 )
 
 // Messages parses the call's content. It takes time proportional to the content, so ask once.
-func (c *Call) Messages() Messages {
+func (c *Call) Messages() Messages { return c.MessagesWithin(math.MaxInt) }
+
+// MessagesWithin is Messages of no more than limit bytes of content, in the unit of ContentSize. What is beyond is cut: of
+// the answer at last, because it is hardly ever what is long.
+func (c *Call) MessagesWithin(limit int) Messages {
 	if c.reader == nil {
 		return Messages{}
 	}
-	r := content{reader: c.reader, span: c.span, values: make([]pcommon.Value, c.reader.keys), set: make([]bool, c.reader.keys)}
-	r.collect()
-	for s := range numSides {
-		// The answer to embeddings is vectors. Some emitters write them where others have text.
-		if s != outputSide || c.Operation != semconv.OperationEmbeddings {
-			r.readSide(s)
-		}
+	r := content{
+		reader: c.reader, span: c.span, values: make([]pcommon.Value, c.reader.keys), set: make([]bool, c.reader.keys), left: limit,
 	}
+	r.collect()
+	var answer Messages
+	// The answer to embeddings is vectors. Some emitters write them where others have text.
+	if c.Operation != semconv.OperationEmbeddings {
+		r.readSide(outputSide)
+		answer, r.m = r.m, Messages{}
+	}
+	for _, s := range []side{systemSide, inputSide, toolsSide} {
+		r.readSide(s)
+	}
+	r.m.Output = answer.Output
+	if r.m.System == nil {
+		r.m.System = answer.System
+	}
+	if r.m.Tools == nil {
+		r.m.Tools = answer.Tools
+	}
+	r.m.Broken = r.broken
 	r.m.TruncatedInput = r.truncated.has(systemSide) || r.truncated.has(inputSide) || r.truncated.has(toolsSide)
 	r.m.TruncatedOutput = r.truncated.has(outputSide)
 	r.m.Truncated = r.truncated != 0
@@ -93,7 +112,9 @@ type content struct {
 	indexed   []indexedValue
 	m         Messages
 	side      side // that is being read
+	left      int  // how many bytes may still be read
 	truncated sides
+	broken    bool
 }
 
 // collect finds all content attributes in one pass.
@@ -258,20 +279,24 @@ func (r *content) textMessage(role string, kind PartKind, v pcommon.Value) []Mes
 	return []Message{{Role: role, Parts: []Part{{Kind: kind, Text: text}}}}
 }
 
-// json returns a content attribute as JSON, or else as text. Where that was JSON once and was cut, the side is marked.
+// json returns a content attribute as JSON, or else as text. Where that was JSON once and was cut, the side is marked, and
+// what is left of it is returned.
 func (r *content) json(v pcommon.Value) (value, string) {
-	text, whole := textOf(v)
-	if !whole {
-		r.truncated.add(r.side)
-	}
+	text := r.textOf(v)
 	if json, ok := parse(text); ok {
 		return json, text
 	}
-	if looksLikeJSON(text) {
-		r.truncated.add(r.side)
-	} else {
+	if !looksLikeJSON(text) {
 		r.checkLimit(text)
+		return "", text
 	}
+	r.truncated.add(r.side)
+	if whole, ok := closed(text); ok {
+		if json, ok := parse(whole); ok {
+			return json, whole
+		}
+	}
+	r.broken = true
 	return "", text
 }
 
@@ -288,11 +313,28 @@ func looksLikeJSON(text string) bool {
 
 // text returns a content attribute as text.
 func (r *content) text(v pcommon.Value) string {
-	text, whole := textOf(v)
+	text := r.textOf(v)
+	r.checkLimit(text)
+	return text
+}
+
+// textOf returns as much of a content attribute as may still be read.
+func (r *content) textOf(v pcommon.Value) string {
+	var text string
+	whole := false
+	if v.Type() == pcommon.ValueTypeStr || size(v, 0) <= r.left {
+		text, whole = textOf(v)
+	}
+	if n := r.left; len(text) > n {
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text, whole = text[:n], false
+	}
 	if !whole {
 		r.truncated.add(r.side)
 	}
-	r.checkLimit(text)
+	r.left -= len(text)
 	return text
 }
 

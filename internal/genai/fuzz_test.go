@@ -105,6 +105,14 @@ func FuzzJSON(f *testing.F) {
 			return
 		}
 		assert.Equal(t, want, tree(v))
+		if v.isString() {
+			return
+		}
+		half := string(v[:(len(v)+1)/2])
+		whole, ok := closed(half)
+		require.True(t, ok, half)
+		_, ok = parse(whole)
+		assert.True(t, ok, "%s\n%s", half, whole)
 	})
 }
 

@@ -13,13 +13,14 @@ type Messages struct {
 	Output []Message
 	// Tools are the definitions of the tools that the model may call.
 	Tools []Tool
-	// Truncated is true where content was cut before it reached us: its JSON is broken, an SDK dropped attributes or
-	// events, or a text has exactly the length of a usual limit. What is left of broken JSON is given as the text of one
-	// message.
+	// Truncated is true where content was cut: its JSON ends in the middle, an SDK dropped attributes or events, a text has
+	// exactly the length of a usual limit, or there is more than was asked for. What is left is given.
 	Truncated bool
 	// TruncatedInput and TruncatedOutput say which side was cut: System, Input and Tools, or Output.
 	TruncatedInput  bool
 	TruncatedOutput bool
+	// Broken is true where JSON was not only cut, so that it cannot be read. It is given as the text of one message.
+	Broken bool
 }
 
 // Message is one entry of a chat history, or one choice of an answer.

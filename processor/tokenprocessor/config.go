@@ -37,9 +37,10 @@ type Config struct {
 	// marked as estimated. If empty, nothing is counted for them.
 	Vendors []string `mapstructure:"vendors"`
 	// LowerBounds asks for the count of what is visible, marked as partial, where the whole cannot be known, such as for the
-	// answer of a reasoning model. An answer that was cut off has it in any case.
+	// answer of a reasoning model, or for content that was cut or is too long. An answer that was cut off has it in any case.
 	LowerBounds bool `mapstructure:"lower_bounds"`
-	// MaxContentBytes is the most content of one span, as it is on the span, that is read and counted.
+	// MaxContentBytes is the most content of one span, as it is on the span, that is read and counted. Of a span that has
+	// more, nothing is, or with LowerBounds that much.
 	MaxContentBytes int `mapstructure:"max_content_bytes"`
 
 	Pricing PricingConfig `mapstructure:"pricing"`

@@ -198,7 +198,7 @@ func (p *tokenProcessor) missing(call *genai.Call, done *tally) ([]sideCount, ti
 		return without(framing.ReasonUnknownModel)
 	}
 	size := call.ContentSize()
-	if size > p.maxContent {
+	if size > p.maxContent && !p.lowerBounds {
 		return without(reasonTooLong)
 	}
 	counter, err := p.counter(model.Encoding)
@@ -206,13 +206,13 @@ func (p *tokenProcessor) missing(call *genai.Call, done *tally) ([]sideCount, ti
 		return nil, "", err
 	}
 	began := time.Now()
-	messages := call.Messages()
+	messages := call.MessagesWithin(p.maxContent)
 	incomplete := *call // keeps the calls that lack nothing off the heap
 	framed := framing.Call{Model: model, Span: &incomplete, Messages: &messages, LowerBounds: p.lowerBounds}
 	for i := range counts {
 		counts[i].Count = counts[i].rule(framed, counter)
 	}
-	done.bytes += int64(size)
+	done.bytes += int64(min(size, p.maxContent))
 	done.time += time.Since(began)
 	return counts, model.Encoding, nil
 }

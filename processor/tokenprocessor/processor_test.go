@@ -51,6 +51,10 @@ func TestSpans(t *testing.T) {
 		"lower_bounds": func(c *Config) { c.LowerBounds = true },
 		"vendors":      func(c *Config) { c.Vendors = []string{"anthropic"} },
 		"too_long":     func(c *Config) { c.MaxContentBytes = 160 },
+		"too_long_bound": func(c *Config) {
+			c.MaxContentBytes = 160
+			c.LowerBounds = true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := createDefaultConfig().(*Config)
