@@ -55,30 +55,32 @@ type KeyValue struct {
 
 // Metric is one measured value of a run.
 type Metric struct {
-	Key       string  `json:"key"`
-	Value     float64 `json:"value"`
-	Timestamp int64   `json:"timestamp"` // milliseconds since the epoch
-	Step      int64   `json:"step"`
+	Key       string
+	Value     float64
+	Timestamp int64 // milliseconds since the epoch
+	Step      int64
 }
 
-// MarshalJSON writes NaN and the infinities, for which JSON has no numbers, as the texts that MLflow reads.
-func (m Metric) MarshalJSON() ([]byte, error) {
-	type number Metric
-	var text string
+// writtenMetric is a metric as MLflow reads it.
+type writtenMetric struct {
+	Key       string `json:"key"`
+	Value     any    `json:"value"`
+	Timestamp int64  `json:"timestamp"`
+	Step      int64  `json:"step"`
+}
+
+// write gives NaN and the infinities, for which JSON has no numbers, as texts.
+func (m Metric) write() writtenMetric {
+	written := writtenMetric{Key: m.Key, Value: m.Value, Timestamp: m.Timestamp, Step: m.Step}
 	switch {
 	case math.IsNaN(m.Value):
-		text = "NaN"
+		written.Value = "NaN"
 	case math.IsInf(m.Value, 1):
-		text = "Infinity"
+		written.Value = "Infinity"
 	case math.IsInf(m.Value, -1):
-		text = "-Infinity"
-	default:
-		return json.Marshal(number(m))
+		written.Value = "-Infinity"
 	}
-	return json.Marshal(struct {
-		number
-		Value string `json:"value"`
-	}{number(m), text})
+	return written
 }
 
 // Status of a run.
@@ -209,10 +211,13 @@ func (c *Client) CreateRun(ctx context.Context, run NewRun) (string, error) {
 // LogBatch writes a run's params and metrics in one transaction. Writing the same values again changes nothing.
 func (c *Client) LogBatch(ctx context.Context, runID string, params []KeyValue, metrics []Metric) error {
 	in := struct {
-		RunID   string     `json:"run_id"`
-		Params  []KeyValue `json:"params,omitempty"`
-		Metrics []Metric   `json:"metrics,omitempty"`
-	}{runID, params, metrics}
+		RunID   string          `json:"run_id"`
+		Params  []KeyValue      `json:"params,omitempty"`
+		Metrics []writtenMetric `json:"metrics,omitempty"`
+	}{runID, params, make([]writtenMetric, len(metrics))}
+	for i, m := range metrics {
+		in.Metrics[i] = m.write()
+	}
 	return c.post(ctx, opLogBatch, in, nil)
 }
 
@@ -314,13 +319,9 @@ func (c *Client) send(ctx context.Context, op operation, r request) ([]byte, err
 	if err != nil {
 		return nil, &Error{Op: op.doing, Class: Permanent, Hint: "`endpoint` must be a URL such as http://mlflow:5000", Err: err}
 	}
-	for name, value := range map[string]string{
-		"Content-Type": r.contentType, "X-MLFLOW-WORKSPACE": c.workspace, "X-MLFLOW-EXPERIMENT-ID": r.experiment,
-	} {
-		if value != "" {
-			req.Header.Set(name, value)
-		}
-	}
+	setHeader(req, "Content-Type", r.contentType)
+	setHeader(req, "X-Mlflow-Workspace", c.workspace)
+	setHeader(req, "X-Mlflow-Experiment-Id", r.experiment)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, noAnswer(op, err)
@@ -334,4 +335,11 @@ func (c *Client) send(ctx context.Context, op operation, r request) ([]byte, err
 		return nil, refused(op, resp, answer)
 	}
 	return answer, nil
+}
+
+// setHeader leaves out a header without a value.
+func setHeader(r *http.Request, name, value string) {
+	if value != "" {
+		r.Header.Set(name, value)
+	}
 }
