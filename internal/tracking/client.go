@@ -21,7 +21,8 @@ const maxAnswer = 16 << 20
 
 // Client calls one MLflow server. It is safe for concurrent use.
 type Client struct {
-	http      *http.Client
+	http      http.Client
+	timeout   time.Duration
 	endpoint  string
 	workspace string
 	observe   func(ctx context.Context, endpoint string, took time.Duration, err error)
@@ -30,10 +31,12 @@ type Client struct {
 // NewClient returns a client of the server at endpoint, such as http://mlflow:5000. Time limits, credentials and TLS are
 // the HTTP client's. The workspace is sent with every call; empty means the server's default.
 func NewClient(client *http.Client, endpoint, workspace string) *Client {
-	return &Client{
-		http: client, endpoint: strings.TrimRight(endpoint, "/"), workspace: workspace,
+	c := &Client{
+		http: *client, timeout: client.Timeout, endpoint: strings.TrimRight(endpoint, "/"), workspace: workspace,
 		observe: func(context.Context, string, time.Duration, error) {},
 	}
+	c.http.Timeout = 0 // for which it starts a goroutine with each request; a context's deadline costs less
+	return c
 }
 
 // Observe has f called after each request with the method of the API, such as runs/create, how long the request took, and
@@ -309,7 +312,13 @@ type request struct {
 // do makes a request, tells the observer, and returns the body of its answer.
 func (c *Client) do(ctx context.Context, op operation, r request) ([]byte, error) {
 	begin := time.Now()
-	answer, err := c.send(ctx, op, r)
+	limited := ctx
+	if c.timeout > 0 {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	answer, err := c.send(limited, op, r)
 	c.observe(ctx, op.name(), time.Since(begin), err)
 	return answer, err
 }

@@ -29,14 +29,15 @@ func clean(text string) string {
 
 // line makes one line of at most max code points from text, without control characters.
 func line(text string, max int) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, clean(text))
-	return first(strings.Join(strings.Fields(text), " "), max)
+	text = clean(text)
+	if strings.ContainsFunc(text, separates) {
+		text = strings.Join(strings.FieldsFunc(text, separates), " ")
+	}
+	return first(text, max)
 }
+
+// separates reports whether a code point is none that a line shows.
+func separates(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // firstWords makes one line of at most max code points from text, of whole words if it has any, and marks what is missing.
 func firstWords(text string, max int) string {
