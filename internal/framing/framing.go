@@ -121,6 +121,7 @@ func input(call Call, counter Counter) (*tally, Reason) {
 		t.conversation(m)
 		t.forced(answer)
 	} else {
+		t.estimated = operation.answer // of completions there is hardly any recording
 		for i := range m.Input {
 			t.parts(m.Input[i].Parts, "")
 		}

@@ -272,7 +272,7 @@ func TestShapes(t *testing.T) {
 			model:    "gpt-3.5-turbo-instruct",
 			messages: genai.Messages{Input: question, Output: answer},
 			change:   func(c *framing.Call) { c.Span.Operation = semconv.OperationTextCompletion },
-			input:    counted(2), output: estimated(2),
+			input:    estimated(2), output: estimated(2),
 		},
 		"no call of a model": {
 			messages: genai.Messages{Input: question, Output: answer},

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/genai"
@@ -481,6 +483,44 @@ func TestLowerBounds(t *testing.T) {
 
 	messages.Output = []genai.Message{message("assistant", "")}
 	require.Equal(t, framing.Count{Reason: framing.ReasonReasoning}, framing.Output(c, counter(t, "gpt-5")), "no bound is better than 0")
+}
+
+// TestCutContentHasNoMoreTokens cuts messages, as emitters write them, at every byte. Only a word that was cut in the middle can
+// have a few tokens more.
+func TestCutContentHasNoMoreTokens(t *testing.T) {
+	image := `data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7`
+	for _, messages := range []string{
+		`[{"role":"system","parts":[{"type":"text","content":"Be brief."}]},{"role":"user","parts":[{"type":"text","content":"Wie groß ist Grönland?"}]}]`,
+		`[{"parts":[{"content":"Be brief, please, and polite.","type":"text"}],"role":"system"},{"parts":[{"content":"Wie groß?","type":"text"}],"role":"user"}]`,
+		`[{"role":"user","content":"What is it?"},{"role":"assistant","content":[{"text":"A cat\n\n\n\n\n\n.","type":"text"}]}]`,
+		`[{"role":"user","parts":[{"content":"` + image + `","mime_type":"image/gif","modality":"image","type":"blob"},{"type":"text","content":"What is it?"}]}]`,
+		`[{"role":"user","content":[{"type":"image_url","image_url":{"url":"` + image + `"}},{"text":"What is it?","type":"text"}]}]`,
+		`[{"role":"user","parts":[{"content":"Where?","type":"text"}]},{"role":"assistant","parts":[{"arguments":{"city":"\u5317\u4eac\u5317\u4eac"},"name":"find","id":"call_1","type":"tool_call"}]},` +
+			`{"role":"tool","parts":[{"response":{"a":"\u5317\u4eac\u5317\u4eac\u5317\u4eac"},"id":"call_1","type":"tool_call_response"}]}]`,
+		`[{"role":"user","parts":[{"type":"text","content":"Where?"}]},{"role":"assistant","parts":[{"type":"tool_call","id":"call_1","name":"find","arguments":"{\"city\":\"Rome\"}"}]},` +
+			`{"role":"tool","parts":[{"type":"tool_call_response","id":"call_1","response":"\u5317\u4eac\u5317\u4eac"}]}]`,
+	} {
+		span := ptrace.NewSpan()
+		span.Attributes().PutStr(semconv.GenAIOperationName, semconv.OperationChat)
+		span.Attributes().PutStr(semconv.GenAIRequestModel, "gpt-4o")
+		count := func(messages string) framing.Count {
+			span.Attributes().PutStr(semconv.GenAIInputMessages, messages)
+			read, _ := genai.NewReader(genai.Options{}).Read(pcommon.NewResource(), pcommon.NewInstrumentationScope(), span)
+			model, _ := framing.ModelNamed("gpt-4o")
+			content := read.Messages()
+			return framing.Input(framing.Call{Model: model, Span: &read, Messages: &content, LowerBounds: true}, counter(t, "gpt-4o"))
+		}
+		whole, bounds := count(messages), 0
+		require.True(t, whole.Known(), messages)
+		for n := range messages {
+			if cut := count(messages[:n]); cut.Known() {
+				bounds++
+				require.Equal(t, semconv.SourcePartial, cut.Source, messages[:n])
+				require.LessOrEqual(t, cut.Tokens, whole.Tokens+2, messages[:n])
+			}
+		}
+		require.NotZero(t, bounds, messages)
+	}
 }
 
 func TestCutContent(t *testing.T) {

@@ -192,6 +192,7 @@ func (t *tally) message(m *genai.Message, ending string) {
 		t.text(m.Role)
 		if m.Role == "assistant" {
 			t.add(channel)
+			t.estimated = t.estimated || t.rules.constants[channel] != 0 // on record for three calls alone
 		}
 		t.name(m)
 		t.parts(said, ending)

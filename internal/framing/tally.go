@@ -109,12 +109,15 @@ func (t *tally) parts(parts []genai.Part, ending string) {
 	for i := range parts {
 		part := &parts[i]
 		switch part.Kind {
-		case genai.PartText, genai.PartRefusal:
-			if !t.conversational { // each is an input of its own
+		case genai.PartText, genai.PartRefusal, genai.PartTokens:
+			switch {
+			case t.conversational:
+				texts = append(texts, part.Text)
+			case part.Kind == genai.PartTokens:
+				t.tokens += int64(strings.Count(part.Text, ",")) + 1
+			default: // each is an input of its own
 				t.text(part.Text)
-				continue
 			}
-			texts = append(texts, part.Text)
 		case genai.PartBlob, genai.PartURI:
 			flush("")
 			t.media(part)

@@ -60,7 +60,7 @@ func (c *chat) readList(v value, role string, depth int) {
 		return false
 	})
 	if numbers { // the tokens of an embedding
-		c.messages = append(c.messages, Message{Role: role, Parts: []Part{{Kind: PartText, Text: string(v)}}})
+		c.messages = append(c.messages, Message{Role: role, Parts: []Part{{Kind: PartTokens, Text: string(v)}}})
 	}
 }
 

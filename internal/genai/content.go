@@ -18,8 +18,8 @@ import (
 // Messages parses the call's content. It takes time proportional to the content, so ask once.
 func (c *Call) Messages() Messages { return c.MessagesWithin(math.MaxInt) }
 
-// MessagesWithin is Messages of no more than limit bytes of content, in the unit of ContentSize. What is beyond is cut: of
-// the answer at last, because it is hardly ever what is long.
+// MessagesWithin is Messages that reads no more than limit bytes of content, for a call whose ContentSize is more. What is
+// beyond is cut: of the answer at last, because it is hardly ever what is long.
 func (c *Call) MessagesWithin(limit int) Messages {
 	if c.reader == nil {
 		return Messages{}
@@ -291,8 +291,9 @@ func (r *content) json(v pcommon.Value) (value, string) {
 		return "", text
 	}
 	r.truncated.add(r.side)
-	if whole, ok := closed(text); ok {
+	if whole, known, ok := closed(text); ok {
 		if json, ok := parse(whole); ok {
+			r.broken = r.broken || !known
 			return json, whole
 		}
 	}
@@ -318,23 +319,25 @@ func (r *content) text(v pcommon.Value) string {
 	return text
 }
 
-// textOf returns as much of a content attribute as may still be read.
+// textOf returns as much of a content attribute as may still be read: of text its beginning, of structured values all or none.
 func (r *content) textOf(v pcommon.Value) string {
 	var text string
 	whole := false
-	if v.Type() == pcommon.ValueTypeStr || size(v, 0) <= r.left {
+	switch bytes := size(v, 0); {
+	case bytes <= r.left:
 		text, whole = textOf(v)
-	}
-	if n := r.left; len(text) > n {
+		r.left -= bytes
+	case v.Type() == pcommon.ValueTypeStr:
+		text = v.Str()
+		n := r.left
 		for n > 0 && !utf8.RuneStart(text[n]) {
 			n--
 		}
-		text, whole = text[:n], false
+		text, r.left = text[:n], 0
 	}
 	if !whole {
 		r.truncated.add(r.side)
 	}
-	r.left -= len(text)
 	return text
 }
 

@@ -3,81 +3,150 @@
 
 package genai
 
-import (
-	"regexp"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // closed ends a JSON array or object that was cut: behind what there is of a text, or else behind the last value that is
-// whole. It is false for what does not end in the middle of an array or object; what it returns may still be no JSON.
-func closed(text string) (string, bool) {
-	var (
-		open   []byte // what closes what is open, innermost last
-		whole  int    // as much of text as is JSON once what is open there is closed
-		depth  int    // how much that is
-		inText bool   // whether a quote has to come before
-		before byte   // what stands before: the first byte of a value, or a comma or colon
-		key    string // the last one
-	)
-	for i := 0; i < len(text); {
-		c := text[i]
-		switch c {
-		case ' ', '\t', '\n', '\r':
-			i++
-			continue
-		case ',', ':':
-			i++
-		case '[', '{':
-			open = append(open, c+('}'-'{')) // which is as far from [ to ]
-			i++
-			if c == '[' || len(open) == 1 { // an object of which nothing is known yet is none
-				whole, depth = i, len(open)
-			}
-		case ']', '}':
-			if len(open) < 2 {
-				return "", false
-			}
-			open = open[:len(open)-1]
-			i++
-			whole, depth = i, len(open)
-		case '"':
-			begin := i + 1
-			i = stringEnd(text, i)
-			switch {
-			case len(open) > 0 && open[len(open)-1] == '}' && before != ':':
-				key = text[begin-1 : i]
-			case i < len(text) || endsInQuote(text[begin:]):
-				whole, depth = i, len(open)
-			case key != `"type"` && key != `"role"`: // half a word of those is another word
-				whole, depth, inText = i-halfEscape(text[begin:]), len(open), true
-			}
-		default:
-			for i < len(text) && !strings.ContainsRune(",:]} \t\n\r", rune(text[i])) {
-				i++
-			}
-			if i < len(text) { // at the end it may be half a number
-				whole, depth = i, len(open)
-			}
+// whole. It is false for what is not the beginning of an array or object. What was being said when it was cut is known if the
+// object that it was said in has named its role or type before.
+func closed(text string) (whole string, known, ok bool) {
+	var c cutter
+	for c.at < len(text) {
+		if !c.next(text) {
+			return "", false, false
 		}
-		before = c
 	}
-	if len(open) == 0 || !inText && !halfMember.MatchString(text[whole:]) {
-		return "", false
+	if len(c.open) == 0 {
+		return "", false, false
 	}
-	closing := open[:depth]
-	if inText {
-		closing = append(closing, '"')
+	known = true
+	for _, in := range c.open[:c.depth] {
+		if in.end == '}' {
+			known = in.known
+		}
 	}
-	slices.Reverse(closing)
-	return text[:whole] + string(closing), true
+	var b strings.Builder
+	b.WriteString(text[:c.whole])
+	if c.inText {
+		b.WriteByte('"')
+	}
+	for i := c.depth - 1; i >= 0; i-- {
+		b.WriteByte(c.open[i].end)
+	}
+	return b.String(), known, true
 }
 
-// halfMember is what can stand behind the last whole value of JSON that was cut.
-var halfMember = func() *regexp.Regexp {
-	const text = `"([^"\\]|\\.)*\\?"?`
-	return regexp.MustCompile(`^\s*,?\s*\{?\s*(` + text + `\s*:\s*\{?\s*)*(` + text + `\s*|[\w.+-]*)$`)
-}()
+// cutter goes through the beginning of a JSON text.
+type cutter struct {
+	at     int
+	expect expectation
+	key    string      // the last one, with its quotes
+	open   []container // innermost last
+	whole  int         // as much of the text as is JSON once what is open there is closed
+	depth  int         // how much that is
+	inText bool        // whether a quote has to come before
+}
+
+// container is an array or object that has begun.
+type container struct {
+	end   byte // of it: ] or }
+	known bool // whether an object has named its role or type
+}
+
+// expectation is what may come next.
+type expectation uint8
+
+const (
+	aValue expectation = iota
+	aValueOrEnd
+	aKey
+	aKeyOrEnd
+	aColon
+	moreOrEnd
+)
+
+// next goes over one token, and reports whether JSON can have it there.
+func (c *cutter) next(text string) bool {
+	value := c.expect == aValue || c.expect == aValueOrEnd
+	switch token := text[c.at]; token {
+	case ' ', '\t', '\n', '\r':
+		c.at++
+		return true
+	case '[', '{':
+		c.open = append(c.open, container{end: token + ('}' - '{')}) // which is as far from [ to ]
+		c.expect = aValueOrEnd
+		if token == '{' {
+			c.expect = aKeyOrEnd
+		}
+		c.at++
+		if token == '[' || len(c.open) == 1 { // an object of which nothing is known yet is none
+			c.mark(c.at)
+		}
+		return value
+	case ']', '}':
+		if len(c.open) < 2 || c.open[len(c.open)-1].end != token || c.expect == aValue || c.expect == aKey || c.expect == aColon {
+			return false
+		}
+		c.open = c.open[:len(c.open)-1]
+		c.expect = moreOrEnd
+		c.at++
+		c.mark(c.at)
+		return true
+	case ',':
+		ok := c.expect == moreOrEnd && len(c.open) > 0
+		c.expect = aValue
+		if ok && c.open[len(c.open)-1].end == '}' {
+			c.expect = aKey
+		}
+		c.at++
+		return ok
+	case ':':
+		ok := c.expect == aColon
+		c.expect = aValue
+		c.at++
+		return ok
+	case '"':
+		return c.text(text)
+	}
+	for c.at < len(text) && !strings.ContainsRune(",:]} \t\n\r", rune(text[c.at])) {
+		c.at++
+	}
+	c.expect = moreOrEnd
+	if c.at < len(text) { // at the end it may be half a number
+		c.mark(c.at)
+	}
+	return value
+}
+
+// text goes over a string.
+func (c *cutter) text(text string) bool {
+	begin := c.at + 1
+	c.at = stringEnd(text, c.at)
+	cut := c.at == len(text) && !endsInQuote(text[begin:])
+	switch c.expect {
+	case aKey, aKeyOrEnd:
+		c.key = text[begin-1 : c.at]
+		c.expect = aColon
+		return true
+	case aValue, aValueOrEnd:
+	default:
+		return false
+	}
+	named := c.expect == aValue && (c.key == `"type"` || c.key == `"role"`)
+	c.expect = moreOrEnd
+	switch {
+	case !cut:
+		c.mark(c.at)
+		if named && len(c.open) > 0 {
+			c.open[len(c.open)-1].known = true
+		}
+	case !named: // half a word of those is another word
+		c.mark(c.at - halfEscape(text[begin:]))
+		c.inText = true
+	}
+	return true
+}
+
+func (c *cutter) mark(at int) { c.whole, c.depth = at, len(c.open) }
 
 // endsInQuote reports whether the text behind the quote that begins a string ends with the one that ends it.
 func endsInQuote(text string) bool {

@@ -43,7 +43,7 @@ func TestCutJSONIsReadAsFarAsItGoes(t *testing.T) {
 		assert.False(t, m.Broken, text[:n])
 		assert.False(t, m.TruncatedOutput, text[:n])
 		// Half of an escape or of a character is left out, or shown as one that cannot be read.
-		got := strings.TrimRight(said(m), "\uFFFD\xc3")
+		got := strings.TrimSuffix(strings.TrimSuffix(said(m), "\uFFFD"), "\xc3")
 		assert.True(t, strings.HasPrefix(said(whole), got), "%s\n%s", text[:n], got)
 		assert.GreaterOrEqual(t, len(got), len(strings.TrimRight(last, "\uFFFD")), text[:n])
 		last = got

@@ -109,7 +109,7 @@ func FuzzJSON(f *testing.F) {
 			return
 		}
 		half := string(v[:(len(v)+1)/2])
-		whole, ok := closed(half)
+		whole, _, ok := closed(half)
 		require.True(t, ok, half)
 		_, ok = parse(whole)
 		assert.True(t, ok, "%s\n%s", half, whole)
@@ -155,7 +155,9 @@ func TestHostileContentIsBounded(t *testing.T) {
 		span.Attributes().PutStr("gcp.vertex.agent.llm_response", text)
 		return span
 	}
-	megabyte := func(text string) ptrace.Span { return both(strings.Repeat(text, 1<<20/len(text))) }
+	megabyte := func(text string, before ...string) ptrace.Span {
+		return both(strings.Join(before, "") + strings.Repeat(text, 1<<20/len(text)))
+	}
 	for name, span := range map[string]ptrace.Span{
 		"brackets":      megabyte("["),
 		"objects":       megabyte(`{"a":`),
@@ -164,6 +166,10 @@ func TestHostileContentIsBounded(t *testing.T) {
 		"quotes":        megabyte(`"\"`),
 		"backslashes":   megabyte(`\`),
 		"numbers":       both("[" + strings.Repeat("1,", 1<<19) + "1]"),
+		"half a word":   megabyte(`a`, `[{"type":"`),
+		"half a name":   megabyte(`a`, `[{"`),
+		"half a list":   megabyte(` `, `["a"`),
+		"half escapes":  megabyte(`\`, `["`),
 		"many messages": both("[" + strings.Repeat(`{"role":"user"},`, 1<<16) + "{}]"),
 		"many indices":  indexed(func(i int) string { return fmt.Sprintf("gen_ai.prompt.%d.content", 100_000-i) }),
 		"many calls":    indexed(func(i int) string { return fmt.Sprintf("gen_ai.completion.0.tool_calls.%d.name", i*7%100_000) }),

@@ -157,7 +157,7 @@ func (r *content) readIndexed(p *placed) chat {
 // answer and not choices.
 func (r *content) isResponse() bool {
 	v, ok := r.span.Attributes().Get("output.value")
-	if !ok || v.Type() != pcommon.ValueTypeStr {
+	if !ok || v.Type() != pcommon.ValueTypeStr || len(v.Str()) > r.left {
 		return false
 	}
 	answer, _ := parse(v.Str())

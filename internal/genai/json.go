@@ -59,6 +59,7 @@ func (v value) first() byte {
 func (v value) isArray() bool  { return v.first() == '[' }
 func (v value) isObject() bool { return v.first() == '{' }
 func (v value) isString() bool { return v.first() == '"' }
+func (v value) isNumber() bool { return v.first() == '-' || '0' <= v.first() && v.first() <= '9' }
 
 // isNothing reports whether the value is missing or null.
 func (v value) isNothing() bool { return v == "" || v.first() == 'n' }

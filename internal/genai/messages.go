@@ -19,7 +19,8 @@ type Messages struct {
 	// TruncatedInput and TruncatedOutput say which side was cut: System, Input and Tools, or Output.
 	TruncatedInput  bool
 	TruncatedOutput bool
-	// Broken is true where JSON was not only cut, so that it cannot be read. It is given as the text of one message.
+	// Broken is true where JSON was cut before it said what kind of part it was in the middle of, which is then taken for text,
+	// and where JSON was not only cut, which is given as the text of one message: it may have more tokens than the whole.
 	Broken bool
 }
 
@@ -45,6 +46,7 @@ const (
 	PartFile             PartKind = "file"
 	PartServerToolCall   PartKind = "server_tool_call" // of a tool that the provider runs; Text is its JSON
 	PartRefusal          PartKind = "refusal"          // why the model does not answer; not in the conventions
+	PartTokens           PartKind = "tokens"           // input of embeddings that is tokens; Text is a JSON list of their ids, or one
 )
 
 // Part is a piece of a message.

@@ -162,6 +162,9 @@ func (m *members) part(item value) Part {
 		m.guess(&p, item)
 	case PartText:
 		p.Text = textIn(m.text)
+		if m.text.isNumber() { // OpenLLMetry has a message for each token of an embedding
+			p.Kind = PartTokens
+		}
 	case PartReasoning:
 		p.Text = textIn(firstOf(m.reasoning, m.text))
 	case PartRefusal:

@@ -311,7 +311,7 @@ const maxSilent = 1 << 20
 func (c *Call) sayAnything(content sides) (asked, answered bool) {
 	if c.ContentSize() <= maxSilent {
 		m := c.Messages()
-		return sayAnything(m.Input), sayAnything(m.Output)
+		return sayAnything(m.Input) || m.TruncatedInput, sayAnything(m.Output) || m.TruncatedOutput
 	}
 	events := c.span.Events()
 	for i := range events.Len() {

@@ -4,8 +4,13 @@
 package tokenprocessor
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,4 +97,44 @@ func TestReadmeShowsEveryOptionWithItsDefault(t *testing.T) {
 	require.Empty(t, shown.Vendors)
 	shown.Vendors = nil
 	require.Equal(t, createDefaultConfig(), shown)
+}
+
+// TestEveryReasonIsDocumented holds the reasons in the README and in the metrics' documentation to those that there are.
+func TestEveryReasonIsDocumented(t *testing.T) {
+	source, err := parser.ParseFile(token.NewFileSet(), "../../internal/framing/framing.go", nil, 0)
+	require.NoError(t, err)
+	reasons := []string{string(reasonTooLong)}
+	ast.Inspect(source, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.ValueSpec); ok && len(spec.Values) == 1 && strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			reason, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			reasons = append(reasons, reason)
+		}
+		return true
+	})
+
+	var metadata struct {
+		Attributes struct {
+			Reason struct {
+				Enum []string `yaml:"enum"`
+			} `yaml:"reason"`
+		} `yaml:"attributes"`
+	}
+	text, err := os.ReadFile("metadata.yaml")
+	require.NoError(t, err)
+	require.NoError(t, yaml.Unmarshal(text, &metadata))
+	require.ElementsMatch(t, reasons, metadata.Attributes.Reason.Enum)
+
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(readme), "\n## What is never filled in, and why\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "\n## ")
+	var shown []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.*?) \\|").FindAllStringSubmatch(section, -1) {
+		for name := range strings.SplitSeq(row[1], ", ") {
+			shown = append(shown, strings.Trim(name, "`"))
+		}
+	}
+	require.ElementsMatch(t, reasons, shown)
 }

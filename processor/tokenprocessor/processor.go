@@ -206,11 +206,20 @@ func (p *tokenProcessor) missing(call *genai.Call, done *tally) ([]sideCount, ti
 		return nil, "", err
 	}
 	began := time.Now()
-	messages := call.MessagesWithin(p.maxContent)
+	var messages genai.Messages
+	tooLong := size > p.maxContent
+	if tooLong {
+		messages = call.MessagesWithin(p.maxContent)
+	} else {
+		messages = call.Messages()
+	}
 	incomplete := *call // keeps the calls that lack nothing off the heap
 	framed := framing.Call{Model: model, Span: &incomplete, Messages: &messages, LowerBounds: p.lowerBounds}
 	for i := range counts {
 		counts[i].Count = counts[i].rule(framed, counter)
+		if tooLong && !counts[i].Known() && counts[i].Reason == framing.ReasonTruncated {
+			counts[i].Reason = reasonTooLong
+		}
 	}
 	done.bytes += int64(min(size, p.maxContent))
 	done.time += time.Since(began)

@@ -189,7 +189,7 @@ func heard(messages []genai.Message) []said {
 func texts(parts []genai.Part) string {
 	var all []string
 	for _, p := range parts {
-		if (p.Kind == genai.PartText || p.Kind == genai.PartToolCallResponse) && p.Text != "" {
+		if (p.Kind == genai.PartText || p.Kind == genai.PartTokens || p.Kind == genai.PartToolCallResponse) && p.Text != "" {
 			all = append(all, p.Text)
 		}
 	}

@@ -44,9 +44,6 @@ func evaluate(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	var inputs, outputs []*measured
 	for _, r := range records {
 		call, counter, ok := framed(models, r.span)
-		if !ok {
-			call.Model = framing.Model{}
-		}
 		if ok {
 			inputs = append(inputs, &measured{record: r, Breakdown: framing.BreakInput(call, counter), billed: r.prompt})
 		} else {
@@ -78,10 +75,14 @@ func evaluate(folder string, w io.Writer) ([]evaluation.Bar, error) {
 	if err != nil {
 		return nil, err
 	}
+	counted, err := evaluateCounted(folder, w)
+	if err != nil {
+		return nil, err
+	}
 	if err := evaluateVendors(all, w); err != nil {
 		return nil, err
 	}
-	return append(bars(inputs, outputs), streams), nil
+	return append(bars(inputs, outputs), streams, counted), nil
 }
 
 var unknownModel = framing.Breakdown{Count: framing.Count{Reason: framing.ReasonUnknownModel}}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/framing"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tiktoken"
 	"github.com/otelcol-mlflow/otelcol-mlflow/test/eval/evaluation"
 )
@@ -27,74 +27,105 @@ type spanCase struct {
 	Stream bool            `json:"stream"`
 	Status int             `json:"status"`
 	OTLP   json.RawMessage `json:"otlp"`
+	Usage  struct {
+		Prompt int64 `json:"prompt_tokens"` // of chat completions, or
+		Input  int64 `json:"input_tokens"`  // of responses
+	} `json:"recorded_usage"`
 }
 
 // evaluateStreams counts the answer of every streamed span that has content and no usage, and compares it with the tokens of
 // the text that was sent to the application. Of a model that reasons, or that the provider gave a tool, that is a lower bound.
 func evaluateStreams(folder string, w io.Writer) (evaluation.Bar, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "spans", "*.json"))
-	if err != nil {
-		return evaluation.Bar{}, err
-	}
 	fmt.Fprint(w, "### Streamed spans without usage\n\n| span | model | tokens of the text | counted | source |\n|---|---|---|---|---|\n")
 	result := evaluation.Bar{Name: "streamed spans without usage", Percent: 100}
 	without := 0
+	err := eachCall(folder, func(dialect string, c *spanCase, call framing.Call, counter framing.Counter) error {
+		if !c.Stream || c.Status != 200 || call.Span.Usage.Output.Set {
+			return nil
+		}
+		if len(call.Messages.Output) == 0 {
+			without++ // its content is in log records
+			return nil
+		}
+		truth, err := streamedTokens(folder, c.Case, call.Model.Encoding)
+		if err != nil {
+			return err
+		}
+		call.LowerBounds = true
+		count := framing.Output(call, counter)
+		result.Of++
+		if count.Known() && count.Tokens == truth {
+			result.Met++
+		}
+		fmt.Fprintf(w, "| %s: %s | %s | %d | %d | %s |\n", dialect, c.Case, call.Span.Model(), truth, count.Tokens, count.Source)
+		return nil
+	})
+	fmt.Fprintf(w, "\n%d more have no content on the span.\n\n", without)
+	return result, err
+}
+
+// evaluateCounted compares the prompt of every span that says that it is counted, and no estimate, with what was billed.
+func evaluateCounted(folder string, w io.Writer) (evaluation.Bar, error) {
+	result := evaluation.Bar{Name: "prompts of spans marked as counted", Percent: 100}
+	err := eachCall(folder, func(dialect string, c *spanCase, call framing.Call, counter framing.Counter) error {
+		billed := c.Usage.Prompt + c.Usage.Input
+		count := framing.Input(call, counter)
+		if billed == 0 || count.Source != semconv.SourceCounted {
+			return nil
+		}
+		result.Of++
+		if count.Tokens == billed {
+			result.Met++
+		} else {
+			fmt.Fprintf(w, "%s: %s: billed %d, counted %d\n\n", dialect, c.Case, billed, count.Tokens)
+		}
+		return nil
+	})
+	return result, err
+}
+
+// eachCall calls f for each recorded call as each instrumentation emitted it, where the model is known.
+func eachCall(folder string, f func(dialect string, c *spanCase, call framing.Call, counter framing.Counter) error) error {
+	files, err := filepath.Glob(filepath.Join(folder, "spans", "*.json"))
+	if err != nil {
+		return err
+	}
+	models := framing.NewModels(framing.ModelOptions{})
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return evaluation.Bar{}, err
+			return err
 		}
 		var cases []spanCase
 		if err := json.Unmarshal(text, &cases); err != nil {
-			return evaluation.Bar{}, fmt.Errorf("reading %s: %w", filepath.Base(file), err)
+			return fmt.Errorf("reading %s: %w", filepath.Base(file), err)
 		}
-		for _, c := range cases {
-			if !c.Stream || c.Status != 200 {
-				continue
-			}
-			traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(c.OTLP)
+		for i := range cases {
+			traces, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(cases[i].OTLP)
 			if err != nil {
-				return evaluation.Bar{}, fmt.Errorf("case %s: %w", c.Case, err)
+				return fmt.Errorf("case %s: %w", cases[i].Case, err)
 			}
 			for _, span := range spans(traces) {
-				call, counter, ok := framed(framing.NewModels(framing.ModelOptions{}), span)
-				if !ok || call.Span.Aggregate || call.Span.Usage.Output.Set {
+				call, counter, ok := framed(models, span)
+				if !ok || call.Span.Aggregate {
 					continue
 				}
-				if len(call.Messages.Output) == 0 {
-					without++ // its content is in log records
-					continue
+				if err := f(strings.TrimSuffix(filepath.Base(file), ".json"), &cases[i], call, counter); err != nil {
+					return fmt.Errorf("case %s: %w", cases[i].Case, err)
 				}
-				truth, err := streamedTokens(folder, c.Case, call.Model.Encoding)
-				if err != nil {
-					return evaluation.Bar{}, err
-				}
-				call.LowerBounds = true
-				count := framing.Output(call, counter)
-				result.Of++
-				if count.Known() && count.Tokens == truth {
-					result.Met++
-				}
-				fmt.Fprintf(w, "| %s: %s | %s | %d | %d | %s |\n", strings.TrimSuffix(filepath.Base(file), ".json"), c.Case,
-					call.Span.Model(), truth, count.Tokens, count.Source)
 			}
 		}
 	}
-	fmt.Fprintf(w, "\n%d more have no content on the span.\n\n", without)
-	return result, nil
+	return nil
 }
 
 func spans(traces ptrace.Traces) []ptrace.Span {
 	var all []ptrace.Span
 	for _, resource := range traces.ResourceSpans().All() {
 		for _, scope := range resource.ScopeSpans().All() {
-			all = slices.AppendSeq(all, func(yield func(ptrace.Span) bool) {
-				for _, span := range scope.Spans().All() {
-					if !yield(span) {
-						return
-					}
-				}
-			})
+			for _, span := range scope.Spans().All() {
+				all = append(all, span)
+			}
 		}
 	}
 	return all
