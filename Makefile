@@ -109,6 +109,11 @@ test-versions: $(VERSIONS:%=.tools/mlflow-%) .tools/servers ## what is said abou
 test-helm-mlflow: .tools/helm .tools/mlflow-full .tools/servers ## run MLflow on PostgreSQL with the commands and environment that the chart gives it
 	@go run ./test/helmmlflow
 
+# The definitions are those of the release that generate-crds takes the schemas from.
+.PHONY: test-helm-cluster
+test-helm-cluster: .tools/helm .tools/kubernetes ## install, upgrade, drain and uninstall the chart in Kubernetes: all of it but what runs containers
+	@go run ./test/helmcluster -crds "$(crds)"
+
 .PHONY: test-packages
 test-packages: packages-$(shell go env GOARCH) .tools/deploy ## deb, rpm, systemd unit and Dockerfile, as far as Debian can without a container
 	@deploy/packages/check
@@ -234,7 +239,7 @@ check-configs: $(COLLECTOR)
 .PHONY: check-memory
 check-memory:
 	@echo "==> allocations and memory are within their bounds"
-	@go test -run '^TestMemory' ./instrumentation/openaiotel
+	@go test -run '^TestMemory' ./instrumentation/openaiotel ./processor/tokenprocessor
 
 ## Making
 
@@ -271,10 +276,11 @@ generate-classes: ## ask Rust's regex library for the character classes of inter
 
 # The schemas of the Prometheus operator's objects, as its release has them.
 CRDS := github.com/prometheus-operator/prometheus-operator@v0.85.0
+crds = $$(go mod download -json $(CRDS) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')/jsonnet/prometheus-operator
 .PHONY: generate-crds
 generate-crds: ## make the JSON schemas of ServiceMonitor and PrometheusRule again (after a change of CRDS)
 	@$(PYTHON) tools/deploy/crd_schemas.py deploy/helm/testdata/crds \
-		"$$(go mod download -json $(CRDS) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')"/jsonnet/prometheus-operator/{servicemonitors,prometheusrules}-crd.json
+		"$(crds)"/{servicemonitors,prometheusrules}-crd.json
 
 .PHONY: python-lock
 python-lock: ## lock the requirements in tools/python again, for every Python from 3.10
@@ -371,6 +377,15 @@ clean: ## remove everything that make made here
 .tools/compose: tools/compose/go.mod tools/compose/go.sum
 	@echo "==> building $@ (seconds, once)"
 	@go build -C tools/compose -o "$(CURDIR)/$@" github.com/compose-spec/compose-go/v2/cmd
+
+# The API server has to say which version it is, which Kubernetes' own build takes from git.
+.tools/kubernetes: tools/kubernetes/go.mod tools/kubernetes/go.sum
+	@echo "==> building Kubernetes' control plane into $@ (10-15 minutes, once)"
+	@version=$$(go -C tools/kubernetes list -m -f '{{.Version}}' k8s.io/kubernetes); \
+	go build -C tools/kubernetes -o "$(CURDIR)/$@/" -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$version" \
+		k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kube-scheduler}
+	@go build -C tools/kubernetes -o "$(CURDIR)/$@/etcd" go.etcd.io/etcd/server/v3
+	@touch $@
 
 .tools/kafka: tools/kafka/pom.xml
 	@command -v mvn > /dev/null && command -v java > /dev/null || { echo "Kafka needs a JDK (17 or newer) and mvn" >&2; exit 1; }
