@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -30,11 +31,12 @@ import (
 const requestSpans = 20
 
 func main() {
-	runs := flag.Int("runs", 400, "`number` of runs written in a measurement of MLflow")
+	rounds := flag.Int("rounds", 3, "`number` of measurements of each MLflow")
+	runs := flag.Int("runs", 200, "`number` of runs written in a measurement of MLflow")
 	spans := flag.Int("spans", 2000, "`number` of spans in a measurement of the collector")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := errors.Join(spanCosts(ctx, *spans), serverRates(ctx, *runs))
+	err := errors.Join(spanCosts(ctx, *spans), serverRates(ctx, *rounds, *runs))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchscaling:", err)
@@ -42,33 +44,55 @@ func main() {
 	}
 }
 
-// serverRates prints how many runs of 4 kB a second the collector writes into servers of several sizes.
-func serverRates(ctx context.Context, runs int) error {
-	fmt.Printf("\n%d runs of 4 kB, at a concurrency of 8, %d CPUs that all of it shares\n\n", runs, runtime.NumCPU())
-	fmt.Print("| MLflow | beside each run | runs/s | collector's CPU, ms/run |\n|---|---|--:|--:|\n")
-	for _, server := range []installation{
-		{"SQLite, 1 worker", false, 1, 1},
-		{"SQLite, 4 workers", false, 1, 4},
-		{"PostgreSQL, 1 worker", true, 1, 1},
-		{"PostgreSQL, 2 workers", true, 1, 2},
-		{"PostgreSQL, 4 workers", true, 1, 4},
-		{"PostgreSQL, 2 servers of 2 workers", true, 2, 2},
-	} {
-		if err := inFolder(func(dir string) error { return serverRate(ctx, dir, server, runs) }); err != nil {
-			return fmt.Errorf("%s: %w", server.name, err)
+// serverRates prints how many runs of 4 kB a second the collector writes into servers of several sizes, which are measured
+// in turn: what else the machine does then changes all of them alike.
+func serverRates(ctx context.Context, rounds, runs int) error {
+	rows := []installation{
+		{name: "SQLite, 1 worker", replicas: 1, workers: 1},
+		{name: "SQLite, 4 workers", replicas: 1, workers: 4},
+		{name: "PostgreSQL, 1 worker", postgres: true, replicas: 1, workers: 1},
+		{name: "PostgreSQL, 2 workers", postgres: true, replicas: 1, workers: 2},
+		{name: "PostgreSQL, 4 workers", postgres: true, replicas: 1, workers: 4},
+		{name: "PostgreSQL, 2 servers of 2 workers", postgres: true, replicas: 2, workers: 2},
+	}
+	for round := range rounds {
+		for i := range rows {
+			fmt.Fprintf(os.Stderr, "==> round %d of %d: %s\n", round+1, rounds, rows[i].name)
+			if err := inFolder(func(dir string) error { return rows[i].measure(ctx, dir, runs) }); err != nil {
+				return fmt.Errorf("%s: %w", rows[i].name, err)
+			}
+		}
+	}
+	fmt.Printf("\n%d runs of 4 kB in each of %d rounds, at a concurrency of 8, %d CPUs that all of it shares\n\n", runs, rounds, runtime.NumCPU())
+	fmt.Print("| MLflow | beside each run | runs/s, median | lowest | highest | collector's CPU, ms/run |\n|---|---|--:|--:|--:|--:|\n")
+	for _, row := range rows {
+		for i, beside := range besides {
+			rates, cpu := row.rates[i], row.cpu[i]
+			slices.Sort(rates)
+			slices.Sort(cpu)
+			fmt.Printf("| %s | %s | %.1f | %.1f | %.1f | %.1f |\n",
+				row.name, beside.name, rates[rounds/2], rates[0], rates[rounds-1], cpu[rounds/2])
 		}
 	}
 	return nil
 }
 
-// installation is an MLflow of some size.
+// besides is what is written with runs.
+var besides = [...]struct{ name, setting string }{
+	{"nothing", "exporters.mlflow.traces.enabled=false"},
+	{"a linked trace", "exporters.mlflow.traces.enabled=true"},
+}
+
+// installation is an MLflow of some size, and what was measured with it.
 type installation struct {
 	name              string
 	postgres          bool // else SQLite
 	replicas, workers int
+	rates, cpu        [len(besides)][]float64
 }
 
-func serverRate(ctx context.Context, dir string, of installation, runs int) (err error) {
+// measure adds a measurement with a new server.
+func (of *installation) measure(ctx context.Context, dir string, runs int) (err error) {
 	var store string
 	if of.postgres {
 		postgres, err := testbed.StartPostgres(ctx)
@@ -83,12 +107,12 @@ func serverRate(ctx context.Context, dir string, of installation, runs int) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, mlflow.Stop()) }()
-	for _, beside := range []struct{ name, traces string }{{"nothing", "false"}, {"a linked trace", "true"}} {
-		rate, cpu, err := writeRuns(ctx, filepath.Join(dir, "collector-"+beside.traces), mlflow.URL, "exporters.mlflow.traces.enabled="+beside.traces, runs)
+	for i, beside := range besides {
+		rate, cpu, err := writeRuns(ctx, filepath.Join(dir, fmt.Sprint("collector-", i)), mlflow.URL, beside.setting, runs)
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s | %s | %.1f | %.1f |\n", of.name, beside.name, rate, cpu)
+		of.rates[i], of.cpu[i] = append(of.rates[i], rate), append(of.cpu[i], cpu)
 	}
 	return nil
 }
