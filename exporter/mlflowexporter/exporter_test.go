@@ -309,16 +309,65 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	require.Error(t, b.push(t.Context(), half))
 	b.fake.SetFault(nil)
 
-	set := exportertest.NewNopSettings(metadata.Type)
-	set.TelemetrySettings = b.mlflowExporter.settings
-	require.NoError(t, b.shutdown(t.Context()))
-	b.restart(t, set, b.config)
-	b.rest().horizon.started = time.Now() // a new process, that gets all of it again
+	b.again(t, func(*Config) {})
 	require.NoError(t, b.push(t.Context(), batch))
 	require.NoError(t, b.push(t.Context(), half))
 	requireWritten(t, b.fake, 4)
 	metadatatest.AssertEqualMlflowRunsFound(t, b.telemetry, count(3), metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
+}
+
+// again is b as a new process with another config would be, that gets all of it again.
+func (b *bench) again(t *testing.T, change func(*Config)) {
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = b.mlflowExporter.settings
+	require.NoError(t, b.shutdown(t.Context()))
+	config := *b.config
+	change(&config)
+	b.restart(t, set, &config)
+	b.rest().horizon.started = time.Now()
+}
+
+// TestHalfWrittenRunIsFinishedAlthoughTheConfigHasChanged: its params cannot be changed any more.
+func TestHalfWrittenRunIsFinishedAlthoughTheConfigHasChanged(t *testing.T) {
+	for name, other := range map[string]func(*Config){
+		"another process": func(*Config) {},
+		"another config":  func(c *Config) { c.Content.Mode = "hash" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.fake.SetFault(func(call string) trackingtest.Fault { return trackingtest.Fault{LoseCall: call == "runs/update"} })
+			batch := llmCalls(2, "tech_educator")
+			require.Error(t, b.push(t.Context(), batch))
+			b.fake.SetFault(nil)
+			b.again(t, other)
+			require.NoError(t, b.push(t.Context(), batch))
+			requireWritten(t, b.fake, 2)
+			metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
+			_, err := b.telemetry.GetMetric("otelcol_mlflow_runs_rejected")
+			require.Error(t, err, "accepted calls are rejected")
+		})
+	}
+}
+
+// TestHalfWrittenRunOfAnotherProcessIsNotDeleted, whatever is wrong with its span here.
+func TestHalfWrittenRunOfAnotherProcessIsNotDeleted(t *testing.T) {
+	b := newBench(t, nil)
+	b.fake.SetFault(func(call string) trackingtest.Fault { return trackingtest.Fault{LoseCall: call == "runs/log-batch"} })
+	batch := llmCalls(1, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	b.again(t, func(*Config) {})
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/log-batch" {
+			return trackingtest.Fault{Status: http.StatusRequestEntityTooLarge}
+		}
+		return trackingtest.Fault{}
+	})
+	require.NoError(t, b.push(t.Context(), batch))
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(1, attribute.String("reason", "refused")), metricdatatest.IgnoreTimestamp())
+	assert.Len(t, b.fake.Runs(), 1)
+	assert.Zero(t, b.fake.Calls("runs/delete"))
 }
 
 func TestSpanThatComesTwiceHasOneRun(t *testing.T) {
