@@ -682,6 +682,37 @@ func TestDoubtsSurviveTheProcess(t *testing.T) {
 	assert.Zero(t, third.waiting())
 }
 
+func TestStorageThatForgetsDoubtsIsSaid(t *testing.T) {
+	for want, store := range []storage.Client{storage.NewNopClient(), struct{ storage.Client }{storage.NewNopClient()}} {
+		core, logs := observer.New(zap.WarnLevel)
+		require.NoError(t, newDoubts(nil, time.Hour, store, nil, zap.New(core)).load(t.Context()))
+		assert.Equal(t, want, logs.Len())
+	}
+}
+
+// A day without answers is no reason to stop looking; a day in which nobody has finished the run is.
+func TestDoubtIsGivenUpWhenNobodyFinishesTheRun(t *testing.T) {
+	b := newBench(t, nil)
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/update" {
+			return trackingtest.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return trackingtest.Fault{}
+	})
+	batch := llmCalls(1, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	span := key{trace: [16]byte{1, 1}, span: [8]byte{1, 1}}
+	doubts := newDoubts(b.rest().writer.client, time.Minute, storage.NewNopClient(), b.telemetryBuilder(), zap.NewNop())
+	doubts.add(t.Context(), span, b.fake.Experiments()[0].ID)
+	b.fake.SetFault(func(string) trackingtest.Fault { return trackingtest.Fault{LoseCall: true} })
+	doubts.settleDue(t.Context(), time.Now().Add(2*maxDoubtAge))
+	require.EqualValues(t, 1, doubts.waiting())
+	b.fake.SetFault(nil)
+	doubts.settleDue(t.Context(), time.Now().Add(2*maxDoubtAge))
+	require.Zero(t, doubts.waiting())
+	metadatatest.AssertEqualMlflowDoubtsDropped(t, b.telemetry, count(1), metricdatatest.IgnoreTimestamp())
+}
+
 // The clock of the application is ahead, so that the span ends after the second process has started.
 func TestSpansOfAnEarlierProcessAreKnownByAWrongClockToo(t *testing.T) {
 	store := &memory{values: make(map[string][]byte)}

@@ -121,7 +121,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.MlflowDoubtsDropped, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_doubts_dropped",
-		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]"),
+		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not, because too many wait or their run was not finished for a day. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)

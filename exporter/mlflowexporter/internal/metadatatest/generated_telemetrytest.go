@@ -40,7 +40,7 @@ func AssertEqualMlflowCompanionsDropped(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualMlflowDoubtsDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_mlflow_doubts_dropped",
-		Description: "Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]",
+		Description: "Spans that should be looked at again, because they may come to have two runs, and are not, because too many wait or their run was not finished for a day. [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
