@@ -76,6 +76,12 @@ func (d *doubts) load(ctx context.Context) error {
 		if name == horizonKey {
 			return nil, nil
 		}
+		if day, ok := strings.CutPrefix(name, budgetPrefix); ok {
+			if dayIsOver(day, time.Now()) {
+				return []*storage.Operation{storage.DeleteOperation(name)}, nil
+			}
+			return nil, nil
+		}
 		var span key
 		var what doubt
 		if err := errors.Join(span.parse(name), json.Unmarshal(value, &what)); err != nil {

@@ -52,13 +52,13 @@ type mlflowExporter struct {
 	reader    *genai.Reader
 	builder   *run.Builder
 	slots     *semaphore.Weighted // one for each call to MLflow that may be under way
-	budget    *budget
-	overflow  sync.Once // logs that a day has too many experiments
+	overflow  sync.Once           // logs that a day has too many experiments
 	health    health
 	// settled holds the calls that come again for what stands beside their runs, or beside other runs: they are counted.
 	settled *lru.Cache[key, struct{}]
 
 	// From start on.
+	budget      *budget
 	experiments *experiments
 	store       store
 	companions  *companions
@@ -84,7 +84,6 @@ func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error)
 		reader:    genai.NewReader(genai.Options{PersonaAttributes: config.Persona.Attributes}),
 		builder:   builder,
 		slots:     semaphore.NewWeighted(int64(config.MaxConcurrency)),
-		budget:    newBudget(config.Experiment.MaxPerDay),
 		health:    health{logger: set.Logger},
 		settled:   settled,
 	}, nil
@@ -122,12 +121,15 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 // openStore opens what `store::type` names.
 func (e *mlflowExporter) openStore(ctx context.Context, host component.Host, client *tracking.Client) (store, error) {
 	if e.config.Store.Type == StorePostgres {
+		// A run is found there whatever experiment its span belongs to now.
+		e.budget = newBudget(e.config.Experiment.MaxPerDay, storage.NewNopClient(), e.settings.Logger)
 		return openPostgres(ctx, e.config, e.slots, e.telemetry, e.settings.Logger)
 	}
 	storage, err := e.storage(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
 	}
+	e.budget = newBudget(e.config.Experiment.MaxPerDay, storage, e.settings.Logger)
 	rest, err := openREST(ctx, e.config, client, e.slots, storage, e.telemetry, e.settings.Logger)
 	if err != nil {
 		return nil, errors.Join(err, storage.Close(ctx))
@@ -312,7 +314,7 @@ func (e *mlflowExporter) resolve(ctx context.Context, calls []call) {
 	members := make(map[string][]*call)
 	for i := range calls {
 		c := &calls[i]
-		if c.err = protect(func() { c.experiment, c.overflowed = e.experiment(c) }); c.err == nil {
+		if c.err = protect(func() { c.experiment, c.overflowed = e.experiment(ctx, c) }); c.err == nil {
 			members[c.experiment.Name] = append(members[c.experiment.Name], c)
 		}
 	}
@@ -364,9 +366,9 @@ func (e *mlflowExporter) failed(ctx context.Context, c *call) {
 }
 
 // experiment is that of the call's persona and day, or of the default persona where the day has too many.
-func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflowed bool) {
+func (e *mlflowExporter) experiment(ctx context.Context, c *call) (experiment run.Experiment, overflowed bool) {
 	experiment = e.builder.Experiment(&c.Span, e.builder.Persona(&c.Span))
-	if e.budget.allows(e.builder.Date(&c.Span), experiment.Name) {
+	if e.budget.allows(ctx, e.builder.Date(&c.Span), experiment.Name) {
 		return experiment, false
 	}
 	e.overflow.Do(func() {

@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -763,8 +764,12 @@ func (m *memory) Delete(_ context.Context, key string) error {
 
 func (m *memory) Walk(_ context.Context, visit storage.WalkFunc) error {
 	for key, value := range m.values {
-		if _, err := visit(key, value); err != nil {
+		ops, err := visit(key, value)
+		if err != nil {
 			return err
+		}
+		for _, op := range ops {
+			delete(m.values, op.Key)
 		}
 	}
 	return nil
@@ -788,6 +793,32 @@ func TestTooManyPersonasShareTheDefaultExperiment(t *testing.T) {
 	assert.Equal(t, map[string]int{"a": 4, "b": 2, "c": 2, "d": 2}, personas, "the persona itself is kept")
 	metadatatest.AssertEqualMlflowSpansOverflowed(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
 	assert.Equal(t, 1, b.logs.FilterMessageSnippet("max_per_day").Len())
+}
+
+// The spans come again in another order, so that a day's experiments would be others.
+func TestSpanOfADayWithTooManyExperimentsIsFoundAfterACrash(t *testing.T) {
+	store := &memory{values: make(map[string][]byte)}
+	b := newBench(t, func(c *Config) { c.Experiment.MaxPerDay = 1 })
+	stored := func() { b.budget = newBudget(1, store, zap.NewNop()) }
+	stored()
+	first, second := without(llmCalls(1, "a", "b"), "02"), without(llmCalls(1, "a", "b"), "01")
+	require.NoError(t, b.push(t.Context(), first))
+	require.NoError(t, b.push(t.Context(), second))
+	b.again(t, func(*Config) {})
+	stored()
+	require.NoError(t, b.push(t.Context(), second))
+	require.NoError(t, b.push(t.Context(), first))
+	requireWritten(t, b.fake, 2)
+}
+
+func TestDaysThatAreOverAreForgotten(t *testing.T) {
+	store := &memory{values: make(map[string][]byte)}
+	today := time.Now().UTC().Format(time.DateOnly)
+	for _, day := range []string{"2020-02-29", today} {
+		require.True(t, newBudget(1, store, zap.NewNop()).allows(t.Context(), day, "a"))
+	}
+	require.NoError(t, newDoubts(nil, time.Hour, store, nil, zap.NewNop()).load(t.Context()))
+	assert.Equal(t, []string{budgetPrefix + today}, slices.Collect(maps.Keys(store.values)))
 }
 
 func TestStartSaysWhetherMLflowCanBeWrittenTo(t *testing.T) {
