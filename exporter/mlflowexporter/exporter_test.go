@@ -483,6 +483,29 @@ func TestRefusedRunIsRejectedAndItsBatchGoesOn(t *testing.T) {
 	requireWritten(t, b.fake, 3)
 }
 
+// Lines that were not written whole, because the disk was full, do not spoil the next.
+func TestDeadLetterAfterATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dead.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("{}\n{\"resourceSp"), 0o600))
+	letters, err := openDeadLetter(path)
+	require.NoError(t, err)
+	b := newBench(t, nil)
+	calls := b.calls(t.Context(), llmCalls(2, "tech_educator"))
+	for i := range calls {
+		require.NoError(t, letters.keep(&calls[i]))
+	}
+	require.NoError(t, letters.close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	require.Len(t, lines, 4)
+	for _, line := range lines[2:] {
+		kept, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
+		require.NoError(t, err)
+		assert.Equal(t, 1, kept.SpanCount())
+	}
+}
+
 func TestOutageIsLoggedOnce(t *testing.T) {
 	b := newBench(t, nil)
 	b.fake.SetFault(func(string) trackingtest.Fault { return trackingtest.Fault{Status: http.StatusUnauthorized} })
