@@ -280,6 +280,15 @@ func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
 	metadatatest.AssertEqualMlflowRunsWaiting(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualMlflowRunsInFlight(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
 
+	assert.Equal(t, map[string]uint64{
+		"experiments/get-by-name absent": 1, "experiments/create ok": 1, "experiments/get-by-name ok": 1,
+		"runs/create unknown": 2, "runs/search ok": 2,
+		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2, "v1/traces ok": 1, "traces/link-to-run ok": 2,
+	}, requests(t, b))
+}
+
+// requests are how many there were, by endpoint and outcome, without the start's.
+func requests(t *testing.T, b *bench) map[string]uint64 {
 	got, err := b.telemetry.GetMetric("otelcol_mlflow_request_duration")
 	require.NoError(t, err)
 	requests := make(map[string]uint64)
@@ -288,13 +297,9 @@ func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
 		outcome, _ := point.Attributes.Value("outcome")
 		requests[endpoint.AsString()+" "+outcome.AsString()] = point.Count
 	}
-	delete(requests, "experiments/search ok") // the start's
+	delete(requests, "experiments/search ok")
 	delete(requests, "version ok")
-	assert.Equal(t, map[string]uint64{
-		"experiments/get-by-name absent": 1, "experiments/create ok": 1, "experiments/get-by-name ok": 1,
-		"runs/create unknown": 2, "runs/search ok": 2,
-		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2, "v1/traces ok": 1, "traces/link-to-run ok": 2,
-	}, requests)
+	return requests
 }
 
 func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
@@ -504,6 +509,36 @@ func TestDeadLetterAfterATornLine(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 1, kept.SpanCount())
 	}
+}
+
+func TestSpansWithoutIDsAreRejected(t *testing.T) {
+	b := newBench(t, nil)
+	batch := llmCalls(4, "tech_educator")
+	spans := batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	spans.At(0).SetTraceID(pcommon.TraceID{})
+	spans.At(1).SetSpanID(pcommon.SpanID{})
+	spans.At(2).SetTraceID(pcommon.TraceID{})
+	spans.At(2).SetSpanID(pcommon.SpanID{})
+	require.NoError(t, b.push(t.Context(), batch))
+	requireWritten(t, b.fake, 1)
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(3, attribute.String("reason", "no_id")), metricdatatest.IgnoreTimestamp())
+	assert.Equal(t, 3, b.logs.FilterMessage("No run is written for this LLM call").Len())
+}
+
+// A panic that came back from the queue after each restart would end the collector for ever.
+func TestPanicOfTheReaderRejectsTheCall(t *testing.T) {
+	b := newBench(t, nil)
+	b.reader = nil
+	require.NoError(t, b.push(t.Context(), llmCalls(2, "tech_educator")))
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(2, attribute.String("reason", "internal")), metricdatatest.IgnoreTimestamp())
+}
+
+func TestPersonasThatFitNoNameAreCounted(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, b.push(t.Context(), llmCalls(2, "tech_educator", " tech\neducator ", strings.Repeat("x", 300), "")))
+	metadatatest.AssertEqualMlflowPersonasNormalized(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
 }
 
 func TestOutageIsLoggedOnce(t *testing.T) {
@@ -844,7 +879,7 @@ func TestDaysThatAreOverAreForgotten(t *testing.T) {
 	assert.Equal(t, []string{budgetPrefix + today}, slices.Collect(maps.Keys(store.values)))
 }
 
-func TestStartSaysWhetherMLflowCanBeWrittenTo(t *testing.T) {
+func TestStartSaysWhetherMLflowCanBeReached(t *testing.T) {
 	b := newBench(t, nil)
-	require.Eventually(t, func() bool { return b.logs.FilterMessage("MLflow can be written to").Len() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.logs.FilterMessage("MLflow can be reached").Len() == 1 }, 10*time.Second, time.Millisecond)
 }
