@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -62,6 +63,11 @@ func TestPoisonBecomesRuns(t *testing.T) {
 		"no times":      func(span ptrace.Span) { span.SetStartTimestamp(0); span.SetEndTimestamp(0) },
 		"end of times":  func(span ptrace.Span) { span.SetEndTimestamp(math.MaxUint64) },
 		"an empty text": everyText(""),
+		"keys twice": func(span ptrace.Span) {
+			for _, key := range []string{semconv.GenAIRequestModel, semconv.PersonaID, semconv.GenAIUsageInputTokens} {
+				repeat(t, span, key)
+			}
+		},
 		"many messages": func(span ptrace.Span) {
 			one := strings.Trim(messages("user", "again"), "[]")
 			span.Attributes().PutStr(semconv.GenAIInputMessages, "["+strings.Repeat(one+",", 5000)+one+"]")
@@ -97,6 +103,20 @@ func TestPoisonBecomesRuns(t *testing.T) {
 	for name := range poison {
 		assert.Equal(t, 1, got[name], name)
 	}
+}
+
+// repeat gives a span an attribute twice, which pdata takes but does not make.
+func repeat(t *testing.T, span ptrace.Span, key string) {
+	const other = "another.key"
+	value, _ := span.Attributes().Get(key)
+	value.CopyTo(span.Attributes().PutEmpty(other))
+	traces := ptrace.NewTraces()
+	span.CopyTo(traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty())
+	text, err := (&ptrace.JSONMarshaler{}).MarshalTraces(traces)
+	require.NoError(t, err)
+	traces, err = (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(bytes.ReplaceAll(text, []byte(other), []byte(key)))
+	require.NoError(t, err)
+	traces.ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0).CopyTo(span)
 }
 
 // everyText replaces all that a call says, but for what it is found by.

@@ -83,9 +83,9 @@ func (c *companions) write(ctx context.Context, batch ptrace.Traces, calls []cal
 	var writing sync.WaitGroup
 	for experimentID, members := range members {
 		writing.Go(func() {
-			c.each(ctx, members, c.keepArtifacts)
+			c.each(ctx, &c.artifacts, members, c.keepArtifacts)
 			if c.forward == nil {
-				c.each(ctx, c.send(ctx, experimentID, members), c.attach)
+				c.each(ctx, &c.links, c.send(ctx, experimentID, members), c.attach)
 			}
 		})
 	}
@@ -93,8 +93,9 @@ func (c *companions) write(ctx context.Context, batch ptrace.Traces, calls []cal
 	return nil
 }
 
-// each calls f for the calls side by side, within what MLflow may be asked at the same time.
-func (c *companions) each(ctx context.Context, calls []*call, f func(context.Context, *call)) {
+// each calls f for the calls side by side, within what MLflow may be asked at the same time. A panic is taken for a fault of
+// the sideline.
+func (c *companions) each(ctx context.Context, side *sideline, calls []*call, f func(context.Context, *call)) {
 	var working sync.WaitGroup
 	for _, m := range calls {
 		if err := c.slots.Acquire(ctx, 1); err != nil {
@@ -103,7 +104,9 @@ func (c *companions) each(ctx context.Context, calls []*call, f func(context.Con
 		}
 		working.Go(func() {
 			defer c.slots.Release(1)
-			_ = protect(func() { f(ctx, m) })
+			if err := protect(func() { f(ctx, m) }); err != nil {
+				c.judge(ctx, side, side.settle(ctx, err, time.Now()), err, m)
+			}
 		})
 	}
 	working.Wait()
@@ -190,7 +193,7 @@ func (c *companions) forwardTraces(ctx context.Context, parts map[string]ptrace.
 		c.judge(ctx, &c.traces, v, err, members[experimentID]...)
 		switch v {
 		case verdictDone:
-			c.each(ctx, members[experimentID], c.attach)
+			c.each(ctx, &c.links, members[experimentID], c.attach)
 		case verdictAgain:
 			return err
 		case verdictDropped, verdictOff:

@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -171,6 +172,20 @@ func TestRejectedCallHasNoTrace(t *testing.T) {
 	require.NoError(t, b.companions.write(t.Context(), batch, calls))
 	assert.Zero(t, b.fake.Calls("v1/traces"))
 	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry, count(2, attribute.String("reason", "refused")), metricdatatest.IgnoreTimestamp())
+}
+
+func TestPanicBesideARunIsCounted(t *testing.T) {
+	b := newBench(t, nil)
+	calls := b.calls(t.Context(), llmCalls(2, "tech_educator"))
+	b.companions.each(t.Context(), &b.companions.artifacts, []*call{&calls[0], &calls[1]}, func(_ context.Context, m *call) {
+		if m == &calls[0] {
+			panic("of ours")
+		}
+	})
+	require.NoError(t, errors.Join(calls[0].err, calls[1].err), "it would come again for ever")
+	metadatatest.AssertEqualMlflowCompanionsDropped(t, b.telemetry,
+		count(1, attribute.String("what", "artifacts")), metricdatatest.IgnoreTimestamp())
+	assert.Equal(t, 1, b.logs.FilterMessageSnippet("does not take artifacts now").Len())
 }
 
 func TestTracesCanBeSwitchedOff(t *testing.T) {

@@ -261,6 +261,12 @@ func (c *Config) Validate() error {
 	if u, err := url.Parse(c.ClientConfig.Endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		errs = append(errs, errors.New("`endpoint` must be the URL of an MLflow server, such as "+defaultEndpoint))
 	}
+	if u, err := url.Parse(c.ClientConfig.Endpoint); err == nil && u.User != nil {
+		errs = append(errs, errors.New("`endpoint` must not have a user or password, as addresses are logged: set `auth` to a basicauth extension"))
+	}
+	if c.ClientConfig.Timeout <= 0 {
+		errs = append(errs, errors.New("`timeout` must be above 0: a call to MLflow that never ends would keep its span for ever"))
+	}
 	if c.ClientConfig.Compression.IsCompressed() {
 		errs = append(errs, errors.New("`compression` must be left out: MLflow reads no compressed requests"))
 	}

@@ -92,6 +92,7 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 		},
 		"everything_wrong": {
 			"`endpoint` must be the URL of an MLflow server, such as http://mlflow:5000",
+			"`timeout` must be above 0",
 			"`compression` must be left out",
 			"`persona::default` must not be empty",
 			"`experiment::name`: \"{persona}_{date}\" has the unknown variable {persona}; allowed are {persona_id}, {date}",
@@ -111,11 +112,12 @@ func TestBadConfigNamesTheKeyAndWhatIsAllowed(t *testing.T) {
 			"`store::type` is \"mongo\"; allowed are \"rest\" and \"postgres\"",
 			"`store::schema_check` is \"none\"; allowed are \"strict\" and \"fingerprint\"",
 		},
-		"dsn_without_type": {"`store::dsn` needs `store::type` \"postgres\""},
-		"dsn_missing":      {"`store::dsn` must be a PostgreSQL connection string, such as postgresql://"},
-		"dsn_of_sqlite":    {"`store::dsn` must be the address of a PostgreSQL database", "runs are not written to other databases"},
-		"dsn_of_mysql":     {"`store::dsn` must be the address of a PostgreSQL database"},
-		"dsn_malformed":    {"`store::dsn` is no PostgreSQL connection string", "%40"},
+		"password_in_endpoint": {"`endpoint` must not have a user or password", "`auth`"},
+		"dsn_without_type":     {"`store::dsn` needs `store::type` \"postgres\""},
+		"dsn_missing":          {"`store::dsn` must be a PostgreSQL connection string, such as postgresql://"},
+		"dsn_of_sqlite":        {"`store::dsn` must be the address of a PostgreSQL database", "runs are not written to other databases"},
+		"dsn_of_mysql":         {"`store::dsn` must be the address of a PostgreSQL database"},
+		"dsn_malformed":        {"`store::dsn` is no PostgreSQL connection string", "%40"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, name)

@@ -23,7 +23,7 @@ func openDeadLetter(path string) (*deadLetter, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -47,8 +47,23 @@ func (d *deadLetter) keep(c *call) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err = d.file.Write(append(line, '\n'))
+	line = append(line, '\n')
+	if d.torn() {
+		line = append([]byte{'\n'}, line...)
+	}
+	_, err = d.file.Write(line)
 	return err
+}
+
+// torn reports whether the last line has no end, because the disk was full or the process was killed.
+func (d *deadLetter) torn() bool {
+	info, err := d.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = d.file.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
 }
 
 // close makes sure that the file is on disk.

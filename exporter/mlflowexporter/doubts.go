@@ -26,7 +26,7 @@ import (
 const (
 	// maxDoubts bounds the spans that wait for a second look.
 	maxDoubts = 100_000
-	// maxDoubtAge is how long a second look is repeated for a span whose run nobody finishes.
+	// maxDoubtAge is how long a second look is repeated for a span whose run nobody finishes. Looks that fail do not count.
 	maxDoubtAge = 24 * time.Hour
 )
 
@@ -60,16 +60,26 @@ func newDoubts(client *tracking.Client, after time.Duration, store storage.Clien
 	return &doubts{client: client, after: after, storage: store, telemetry: telemetry, logger: logger, open: make(map[key]doubt)}
 }
 
-// load takes up the doubts of an earlier process. A storage that cannot list what it has, has none.
+// load takes up the doubts of an earlier process.
 func (d *doubts) load(ctx context.Context) error {
 	walker, ok := d.storage.(storage.Walker)
 	if !ok {
+		if d.storage != storage.NewNopClient() {
+			d.logger.Warn("The storage of `sending_queue::storage` cannot list what it has: spans that an earlier process was to look at " +
+				"again are forgotten, and some may have two runs")
+		}
 		return nil
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return walker.Walk(ctx, func(name string, value []byte) ([]*storage.Operation, error) {
 		if name == horizonKey {
+			return nil, nil
+		}
+		if day, ok := strings.CutPrefix(name, budgetPrefix); ok {
+			if dayIsOver(day, time.Now()) {
+				return []*storage.Operation{storage.DeleteOperation(name)}, nil
+			}
 			return nil, nil
 		}
 		var span key
@@ -168,7 +178,10 @@ func (d *doubts) settleDue(ctx context.Context, now time.Time) {
 		switch {
 		case d.renewed(span, what):
 			// There is a new doubt, with a time of its own.
-		case err == nil && settled || now.Sub(what.Since) > maxDoubtAge:
+		case err == nil && settled:
+			d.remove(ctx, span)
+		case err == nil && now.Sub(what.Since) > maxDoubtAge:
+			d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
 			d.remove(ctx, span)
 		case err == nil:
 			what.Due = now.Add(d.after)

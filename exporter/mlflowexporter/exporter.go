@@ -41,6 +41,7 @@ const (
 const (
 	rejectedRefused           = "refused"
 	rejectedExperimentDeleted = "experiment_deleted"
+	rejectedNoID              = "no_id"
 	rejectedInternal          = "internal"
 )
 
@@ -52,13 +53,13 @@ type mlflowExporter struct {
 	reader    *genai.Reader
 	builder   *run.Builder
 	slots     *semaphore.Weighted // one for each call to MLflow that may be under way
-	budget    *budget
-	overflow  sync.Once // logs that a day has too many experiments
+	overflow  sync.Once           // logs that a day has too many experiments
 	health    health
 	// settled holds the calls that come again for what stands beside their runs, or beside other runs: they are counted.
 	settled *lru.Cache[key, struct{}]
 
 	// From start on.
+	budget      *budget
 	experiments *experiments
 	store       store
 	companions  *companions
@@ -84,7 +85,6 @@ func newExporter(set exporter.Settings, config *Config) (*mlflowExporter, error)
 		reader:    genai.NewReader(genai.Options{PersonaAttributes: config.Persona.Attributes}),
 		builder:   builder,
 		slots:     semaphore.NewWeighted(int64(config.MaxConcurrency)),
-		budget:    newBudget(config.Experiment.MaxPerDay),
 		health:    health{logger: set.Logger},
 		settled:   settled,
 	}, nil
@@ -122,12 +122,15 @@ func (e *mlflowExporter) start(ctx context.Context, host component.Host) error {
 // openStore opens what `store::type` names.
 func (e *mlflowExporter) openStore(ctx context.Context, host component.Host, client *tracking.Client) (store, error) {
 	if e.config.Store.Type == StorePostgres {
-		return openPostgres(ctx, e.config, e.slots, e.telemetry, e.settings.Logger)
+		// A run is found there whatever experiment its span belongs to now.
+		e.budget = newBudget(e.config.Experiment.MaxPerDay, storage.NewNopClient(), e.settings.Logger)
+		return openPostgres(ctx, e.config, e.slots, e.requested, e.telemetry, e.settings.Logger)
 	}
 	storage, err := e.storage(ctx, host)
 	if err != nil {
 		return nil, fmt.Errorf("opening the storage of `sending_queue::storage`: %w", err)
 	}
+	e.budget = newBudget(e.config.Experiment.MaxPerDay, storage, e.settings.Logger)
 	rest, err := openREST(ctx, e.config, client, e.slots, storage, e.telemetry, e.settings.Logger)
 	if err != nil {
 		return nil, errors.Join(err, storage.Close(ctx))
@@ -154,12 +157,12 @@ func (e *mlflowExporter) greet(ctx context.Context, client *tracking.Client) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		e.settings.Logger.Warn("MLflow cannot be written to now; spans will wait until it can", zap.Error(err))
+		e.settings.Logger.Warn("MLflow cannot be reached now; spans will wait until it can", zap.Error(err))
 	case tracking.TooOld(version):
 		e.settings.Logger.Warn("This MLflow is older than the oldest that is supported; upgrade it to "+tracking.OldestVersion+" or newer",
 			zap.String("version", version))
 	default:
-		e.settings.Logger.Info("MLflow can be written to", zap.String("version", version))
+		e.settings.Logger.Info("MLflow can be reached", zap.String("version", version))
 	}
 }
 
@@ -261,15 +264,17 @@ func (e *mlflowExporter) calls(ctx context.Context, batch ptrace.Traces) []call 
 	for r, resource := range batch.ResourceSpans().All() {
 		for s, scope := range resource.ScopeSpans().All() {
 			for i, span := range scope.Spans().All() {
-				read, isCall := e.reader.Read(resource.Resource(), scope.Scope(), span)
-				if reason := e.skip(&read, isCall); reason != "" {
+				var read genai.Call
+				var isCall bool
+				err := protect(func() { read, isCall = e.reader.Read(resource.Resource(), scope.Scope(), span) })
+				if reason := e.skip(&read, isCall); err == nil && reason != "" {
 					skipped[reason]++
 					e.explainSkipped(scope.Scope(), span, &read, reason)
 					continue
 				}
 				calls = append(calls, call{
 					Span:     run.Span{Resource: resource.Resource(), Scope: scope.Scope(), Span: span, Call: read},
-					resource: r, scope: s, span: i,
+					resource: r, scope: s, span: i, err: err,
 				})
 			}
 		}
@@ -293,6 +298,9 @@ func (e *mlflowExporter) skip(read *genai.Call, isCall bool) string {
 	return ""
 }
 
+// errNoID is a span that cannot be told from others of its kind: MLflow would have one run for all of them.
+var errNoID = errors.New("the span has no trace id or no span id, which OpenTelemetry requires")
+
 // errPanic is a bug of ours that one span has brought out. Its value could quote the span, so it is not logged.
 var errPanic = errors.New("internal error")
 
@@ -312,7 +320,14 @@ func (e *mlflowExporter) resolve(ctx context.Context, calls []call) {
 	members := make(map[string][]*call)
 	for i := range calls {
 		c := &calls[i]
-		if c.err = protect(func() { c.experiment, c.overflowed = e.experiment(c) }); c.err == nil {
+		if c.err != nil {
+			continue
+		}
+		if c.TraceID().IsEmpty() || c.SpanID().IsEmpty() {
+			c.err = errNoID
+			continue
+		}
+		if c.err = protect(func() { c.experiment, c.overflowed = e.experiment(ctx, c) }); c.err == nil {
 			members[c.experiment.Name] = append(members[c.experiment.Name], c)
 		}
 	}
@@ -349,6 +364,9 @@ func (e *mlflowExporter) failed(ctx context.Context, c *call) {
 	case errors.Is(c.err, errPanic):
 		e.reject(ctx, c, rejectedInternal)
 		return
+	case errors.Is(c.err, errNoID):
+		e.reject(ctx, c, rejectedNoID)
+		return
 	case errors.Is(c.err, errExperimentDeleted):
 		e.reject(ctx, c, rejectedExperimentDeleted)
 		return
@@ -364,9 +382,9 @@ func (e *mlflowExporter) failed(ctx context.Context, c *call) {
 }
 
 // experiment is that of the call's persona and day, or of the default persona where the day has too many.
-func (e *mlflowExporter) experiment(c *call) (experiment run.Experiment, overflowed bool) {
+func (e *mlflowExporter) experiment(ctx context.Context, c *call) (experiment run.Experiment, overflowed bool) {
 	experiment = e.builder.Experiment(&c.Span, e.builder.Persona(&c.Span))
-	if e.budget.allows(e.builder.Date(&c.Span), experiment.Name) {
+	if e.budget.allows(ctx, e.builder.Date(&c.Span), experiment.Name) {
 		return experiment, false
 	}
 	e.overflow.Do(func() {
@@ -390,6 +408,9 @@ func (e *mlflowExporter) written(ctx context.Context, c *call, found bool) {
 	e.explain(c, found)
 	if c.overflowed {
 		e.telemetry.MlflowSpansOverflowed.Add(ctx, 1)
+	}
+	if _, changed := e.builder.OriginalPersona(&c.Span); changed {
+		e.telemetry.MlflowPersonasNormalized.Add(ctx, 1)
 	}
 	if found {
 		e.telemetry.MlflowRunsFound.Add(ctx, 1)

@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -279,6 +280,15 @@ func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
 	metadatatest.AssertEqualMlflowRunsWaiting(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualMlflowRunsInFlight(t, b.telemetry, count(0), metricdatatest.IgnoreTimestamp())
 
+	assert.Equal(t, map[string]uint64{
+		"experiments/get-by-name absent": 1, "experiments/create ok": 1, "experiments/get-by-name ok": 1,
+		"runs/create unknown": 2, "runs/search ok": 2,
+		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2, "v1/traces ok": 1, "traces/link-to-run ok": 2,
+	}, requests(t, b))
+}
+
+// requests are how many there were, by endpoint and outcome, without the start's.
+func requests(t *testing.T, b *bench) map[string]uint64 {
 	got, err := b.telemetry.GetMetric("otelcol_mlflow_request_duration")
 	require.NoError(t, err)
 	requests := make(map[string]uint64)
@@ -287,13 +297,9 @@ func TestRequestsAreCountedByTheirOutcome(t *testing.T) {
 		outcome, _ := point.Attributes.Value("outcome")
 		requests[endpoint.AsString()+" "+outcome.AsString()] = point.Count
 	}
-	delete(requests, "experiments/search ok") // the start's
+	delete(requests, "experiments/search ok")
 	delete(requests, "version ok")
-	assert.Equal(t, map[string]uint64{
-		"experiments/get-by-name absent": 1, "experiments/create ok": 1, "experiments/get-by-name ok": 1,
-		"runs/create unknown": 2, "runs/search ok": 2,
-		"runs/create ok": 2, "runs/log-batch ok": 2, "runs/update ok": 2, "v1/traces ok": 1, "traces/link-to-run ok": 2,
-	}, requests)
+	return requests
 }
 
 func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
@@ -309,16 +315,65 @@ func TestSpansOfAnEarlierProcessAreLookedUp(t *testing.T) {
 	require.Error(t, b.push(t.Context(), half))
 	b.fake.SetFault(nil)
 
-	set := exportertest.NewNopSettings(metadata.Type)
-	set.TelemetrySettings = b.mlflowExporter.settings
-	require.NoError(t, b.shutdown(t.Context()))
-	b.restart(t, set, b.config)
-	b.rest().horizon.started = time.Now() // a new process, that gets all of it again
+	b.again(t, func(*Config) {})
 	require.NoError(t, b.push(t.Context(), batch))
 	require.NoError(t, b.push(t.Context(), half))
 	requireWritten(t, b.fake, 4)
 	metadatatest.AssertEqualMlflowRunsFound(t, b.telemetry, count(3), metricdatatest.IgnoreTimestamp())
 	metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
+}
+
+// again is b as a new process with another config would be, that gets all of it again.
+func (b *bench) again(t *testing.T, change func(*Config)) {
+	set := exportertest.NewNopSettings(metadata.Type)
+	set.TelemetrySettings = b.mlflowExporter.settings
+	require.NoError(t, b.shutdown(t.Context()))
+	config := *b.config
+	change(&config)
+	b.restart(t, set, &config)
+	b.rest().horizon.started = time.Now()
+}
+
+// TestHalfWrittenRunIsFinishedAlthoughTheConfigHasChanged: its params cannot be changed any more.
+func TestHalfWrittenRunIsFinishedAlthoughTheConfigHasChanged(t *testing.T) {
+	for name, other := range map[string]func(*Config){
+		"another process": func(*Config) {},
+		"another config":  func(c *Config) { c.Content.Mode = "hash" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.fake.SetFault(func(call string) trackingtest.Fault { return trackingtest.Fault{LoseCall: call == "runs/update"} })
+			batch := llmCalls(2, "tech_educator")
+			require.Error(t, b.push(t.Context(), batch))
+			b.fake.SetFault(nil)
+			b.again(t, other)
+			require.NoError(t, b.push(t.Context(), batch))
+			requireWritten(t, b.fake, 2)
+			metadatatest.AssertEqualMlflowRunsWritten(t, b.telemetry, count(2), metricdatatest.IgnoreTimestamp())
+			_, err := b.telemetry.GetMetric("otelcol_mlflow_runs_rejected")
+			require.Error(t, err, "accepted calls are rejected")
+		})
+	}
+}
+
+// TestHalfWrittenRunOfAnotherProcessIsNotDeleted, whatever is wrong with its span here.
+func TestHalfWrittenRunOfAnotherProcessIsNotDeleted(t *testing.T) {
+	b := newBench(t, nil)
+	b.fake.SetFault(func(call string) trackingtest.Fault { return trackingtest.Fault{LoseCall: call == "runs/log-batch"} })
+	batch := llmCalls(1, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	b.again(t, func(*Config) {})
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/log-batch" {
+			return trackingtest.Fault{Status: http.StatusRequestEntityTooLarge}
+		}
+		return trackingtest.Fault{}
+	})
+	require.NoError(t, b.push(t.Context(), batch))
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(1, attribute.String("reason", "refused")), metricdatatest.IgnoreTimestamp())
+	assert.Len(t, b.fake.Runs(), 1)
+	assert.Zero(t, b.fake.Calls("runs/delete"))
 }
 
 func TestSpanThatComesTwiceHasOneRun(t *testing.T) {
@@ -431,6 +486,59 @@ func TestRefusedRunIsRejectedAndItsBatchGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, b.push(t.Context(), again))
 	requireWritten(t, b.fake, 3)
+}
+
+// Lines that were not written whole, because the disk was full, do not spoil the next.
+func TestDeadLetterAfterATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dead.jsonl")
+	require.NoError(t, os.WriteFile(path, []byte("{}\n{\"resourceSp"), 0o600))
+	letters, err := openDeadLetter(path)
+	require.NoError(t, err)
+	b := newBench(t, nil)
+	calls := b.calls(t.Context(), llmCalls(2, "tech_educator"))
+	for i := range calls {
+		require.NoError(t, letters.keep(&calls[i]))
+	}
+	require.NoError(t, letters.close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	require.Len(t, lines, 4)
+	for _, line := range lines[2:] {
+		kept, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces([]byte(line))
+		require.NoError(t, err)
+		assert.Equal(t, 1, kept.SpanCount())
+	}
+}
+
+func TestSpansWithoutIDsAreRejected(t *testing.T) {
+	b := newBench(t, nil)
+	batch := llmCalls(4, "tech_educator")
+	spans := batch.ResourceSpans().At(0).ScopeSpans().At(0).Spans()
+	spans.At(0).SetTraceID(pcommon.TraceID{})
+	spans.At(1).SetSpanID(pcommon.SpanID{})
+	spans.At(2).SetTraceID(pcommon.TraceID{})
+	spans.At(2).SetSpanID(pcommon.SpanID{})
+	require.NoError(t, b.push(t.Context(), batch))
+	requireWritten(t, b.fake, 1)
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(3, attribute.String("reason", "no_id")), metricdatatest.IgnoreTimestamp())
+	assert.Equal(t, 3, b.logs.FilterMessage("No run is written for this LLM call").Len())
+}
+
+// A panic that came back from the queue after each restart would end the collector for ever.
+func TestPanicOfTheReaderRejectsTheCall(t *testing.T) {
+	b := newBench(t, nil)
+	b.reader = nil
+	require.NoError(t, b.push(t.Context(), llmCalls(2, "tech_educator")))
+	metadatatest.AssertEqualMlflowRunsRejected(t, b.telemetry,
+		count(2, attribute.String("reason", "internal")), metricdatatest.IgnoreTimestamp())
+}
+
+func TestPersonasThatFitNoNameAreCounted(t *testing.T) {
+	b := newBench(t, nil)
+	require.NoError(t, b.push(t.Context(), llmCalls(2, "tech_educator", " tech\neducator ", strings.Repeat("x", 300), "")))
+	metadatatest.AssertEqualMlflowPersonasNormalized(t, b.telemetry, count(4), metricdatatest.IgnoreTimestamp())
 }
 
 func TestOutageIsLoggedOnce(t *testing.T) {
@@ -633,6 +741,37 @@ func TestDoubtsSurviveTheProcess(t *testing.T) {
 	assert.Zero(t, third.waiting())
 }
 
+func TestStorageThatForgetsDoubtsIsSaid(t *testing.T) {
+	for want, store := range []storage.Client{storage.NewNopClient(), struct{ storage.Client }{storage.NewNopClient()}} {
+		core, logs := observer.New(zap.WarnLevel)
+		require.NoError(t, newDoubts(nil, time.Hour, store, nil, zap.New(core)).load(t.Context()))
+		assert.Equal(t, want, logs.Len())
+	}
+}
+
+// A day without answers is no reason to stop looking; a day in which nobody has finished the run is.
+func TestDoubtIsGivenUpWhenNobodyFinishesTheRun(t *testing.T) {
+	b := newBench(t, nil)
+	b.fake.SetFault(func(call string) trackingtest.Fault {
+		if call == "runs/update" {
+			return trackingtest.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return trackingtest.Fault{}
+	})
+	batch := llmCalls(1, "tech_educator")
+	require.Error(t, b.push(t.Context(), batch))
+	span := key{trace: [16]byte{1, 1}, span: [8]byte{1, 1}}
+	doubts := newDoubts(b.rest().writer.client, time.Minute, storage.NewNopClient(), b.telemetryBuilder(), zap.NewNop())
+	doubts.add(t.Context(), span, b.fake.Experiments()[0].ID)
+	b.fake.SetFault(func(string) trackingtest.Fault { return trackingtest.Fault{LoseCall: true} })
+	doubts.settleDue(t.Context(), time.Now().Add(2*maxDoubtAge))
+	require.EqualValues(t, 1, doubts.waiting())
+	b.fake.SetFault(nil)
+	doubts.settleDue(t.Context(), time.Now().Add(2*maxDoubtAge))
+	require.Zero(t, doubts.waiting())
+	metadatatest.AssertEqualMlflowDoubtsDropped(t, b.telemetry, count(1), metricdatatest.IgnoreTimestamp())
+}
+
 // The clock of the application is ahead, so that the span ends after the second process has started.
 func TestSpansOfAnEarlierProcessAreKnownByAWrongClockToo(t *testing.T) {
 	store := &memory{values: make(map[string][]byte)}
@@ -683,8 +822,12 @@ func (m *memory) Delete(_ context.Context, key string) error {
 
 func (m *memory) Walk(_ context.Context, visit storage.WalkFunc) error {
 	for key, value := range m.values {
-		if _, err := visit(key, value); err != nil {
+		ops, err := visit(key, value)
+		if err != nil {
 			return err
+		}
+		for _, op := range ops {
+			delete(m.values, op.Key)
 		}
 	}
 	return nil
@@ -710,7 +853,33 @@ func TestTooManyPersonasShareTheDefaultExperiment(t *testing.T) {
 	assert.Equal(t, 1, b.logs.FilterMessageSnippet("max_per_day").Len())
 }
 
-func TestStartSaysWhetherMLflowCanBeWrittenTo(t *testing.T) {
+// The spans come again in another order, so that a day's experiments would be others.
+func TestSpanOfADayWithTooManyExperimentsIsFoundAfterACrash(t *testing.T) {
+	store := &memory{values: make(map[string][]byte)}
+	b := newBench(t, func(c *Config) { c.Experiment.MaxPerDay = 1 })
+	stored := func() { b.budget = newBudget(1, store, zap.NewNop()) }
+	stored()
+	first, second := without(llmCalls(1, "a", "b"), "02"), without(llmCalls(1, "a", "b"), "01")
+	require.NoError(t, b.push(t.Context(), first))
+	require.NoError(t, b.push(t.Context(), second))
+	b.again(t, func(*Config) {})
+	stored()
+	require.NoError(t, b.push(t.Context(), second))
+	require.NoError(t, b.push(t.Context(), first))
+	requireWritten(t, b.fake, 2)
+}
+
+func TestDaysThatAreOverAreForgotten(t *testing.T) {
+	store := &memory{values: make(map[string][]byte)}
+	today := time.Now().UTC().Format(time.DateOnly)
+	for _, day := range []string{"2020-02-29", today} {
+		require.True(t, newBudget(1, store, zap.NewNop()).allows(t.Context(), day, "a"))
+	}
+	require.NoError(t, newDoubts(nil, time.Hour, store, nil, zap.NewNop()).load(t.Context()))
+	assert.Equal(t, []string{budgetPrefix + today}, slices.Collect(maps.Keys(store.values)))
+}
+
+func TestStartSaysWhetherMLflowCanBeReached(t *testing.T) {
 	b := newBench(t, nil)
-	require.Eventually(t, func() bool { return b.logs.FilterMessage("MLflow can be written to").Len() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return b.logs.FilterMessage("MLflow can be reached").Len() == 1 }, 10*time.Second, time.Millisecond)
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -24,16 +25,22 @@ const maxPostgresBatch = 200
 // two keep a server busy, and leave the others' share of it to MLflow.
 const maxPostgresConnections = 2
 
+// endpointPostgres is what requests to the database are counted as.
+const endpointPostgres = "postgres"
+
 // postgresStore is the store in MLflow's own database. A run's id follows from its span, so nothing has to be remembered or
 // looked for: the database knows whether the run is there.
 type postgresStore struct {
 	db        *postgres.Store
 	slots     *semaphore.Weighted
+	requested func(ctx context.Context, endpoint string, took time.Duration, err error)
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 }
 
-func openPostgres(ctx context.Context, config *Config, slots *semaphore.Weighted, telemetry *metadata.TelemetryBuilder, logger *zap.Logger,
+// openPostgres has requested called after each write.
+func openPostgres(ctx context.Context, config *Config, slots *semaphore.Weighted,
+	requested func(ctx context.Context, endpoint string, took time.Duration, err error), telemetry *metadata.TelemetryBuilder, logger *zap.Logger,
 ) (*postgresStore, error) {
 	db, err := postgres.Open(ctx, postgres.Config{
 		DSN:         string(config.Store.DSN),
@@ -53,7 +60,7 @@ func openPostgres(ctx context.Context, config *Config, slots *semaphore.Weighted
 		db.Close()
 		return nil, err
 	}
-	return &postgresStore{db: db, slots: slots, telemetry: telemetry, logger: logger}, nil
+	return &postgresStore{db: db, slots: slots, requested: requested, telemetry: telemetry, logger: logger}, nil
 }
 
 // run says once whether the database can be written to.
@@ -105,11 +112,38 @@ func (s *postgresStore) writeBatch(ctx context.Context, batch []entry) {
 			Params: keyValues(r.Params), Metrics: metricValues(&r), Tags: keyValues(r.Tags),
 		})
 	}
-	var results []postgres.Result
-	if err := protect(func() { results = s.db.Write(ctx, runs) }); err != nil {
-		results = slices.Repeat([]postgres.Result{{Err: err}}, len(runs))
-	}
+	results := writeProtected(runs, func(runs []postgres.Run) []postgres.Result {
+		begin := time.Now()
+		results := s.db.Write(ctx, runs)
+		s.requested(ctx, endpointPostgres, time.Since(begin), firstError(results))
+		return results
+	})
 	for i, e := range built {
 		e.done(runs[i].ID, results[i].Existed, results[i].Err)
 	}
+}
+
+// firstError is that of the first run that was not written.
+func firstError(results []postgres.Result) error {
+	for _, r := range results {
+		if r.Err != nil {
+			return r.Err
+		}
+	}
+	return nil
+}
+
+// writeProtected writes runs together, or each by itself if that panics, so that one does not cost the others.
+func writeProtected(runs []postgres.Run, write func([]postgres.Run) []postgres.Result) (results []postgres.Result) {
+	err := protect(func() { results = write(runs) })
+	if err == nil {
+		return results
+	}
+	if len(runs) == 1 {
+		return []postgres.Result{{Err: err}}
+	}
+	for run := range slices.Chunk(runs, 1) {
+		results = append(results, writeProtected(run, write)...)
+	}
+	return results
 }

@@ -6,10 +6,12 @@ package mlflowexporter
 import (
 	"crypto/rand"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/pdata/ptrace"
@@ -21,6 +23,7 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/semconv"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking/postgres"
 )
 
 // databaseBench is an exporter before a real MLflow with PostgreSQL.
@@ -37,6 +40,7 @@ func TestPostgres(t *testing.T) {
 	require.NoError(t, testbed.RunScript(t.Context(), database, "deploy/postgres/role.sql"))
 	for name, test := range map[string]func(databaseBench){
 		"both stores write the same":                  testStoresWriteTheSame,
+		"requests are counted":                        testRequestsAreCounted,
 		"a span that comes again is found":            testFoundInDatabase,
 		"a call that panics is rejected by itself":    testPanicInBatch,
 		"an experiment that is deleted while in use":  testDeletedInUse,
@@ -100,6 +104,24 @@ func testStoresWriteTheSame(d databaseBench) {
 	}
 	d.requireRuns(3)
 	require.Equal(d, d.runs(StoreREST), d.runs(StorePostgres))
+}
+
+func testRequestsAreCounted(d databaseBench) {
+	b := d.open(StorePostgres)
+	require.NoError(d, b.push(d.Context(), llmCalls(3, d.name)))
+	assert.EqualValues(d, 1, requests(d.T, b)["postgres ok"])
+}
+
+// TestPanicInABatchCostsOneRun: which it is cannot be known when they are written together.
+func TestPanicInABatchCostsOneRun(t *testing.T) {
+	runs := []postgres.Run{{ID: "1"}, {ID: "2"}, {ID: "3"}}
+	results := writeProtected(runs, func(runs []postgres.Run) []postgres.Result {
+		if slices.ContainsFunc(runs, func(r postgres.Run) bool { return r.ID == "2" }) {
+			panic("of ours")
+		}
+		return make([]postgres.Result, len(runs))
+	})
+	assert.Equal(t, []postgres.Result{{}, {Err: errPanic}, {}}, results)
 }
 
 func testFoundInDatabase(d databaseBench) {

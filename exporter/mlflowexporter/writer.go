@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -41,6 +42,7 @@ type progress struct {
 	state  state
 	runID  string // from created on
 	looked bool   // absent is what a look-up said
+	begun  bool   // the run was found half-written: an earlier attempt's, perhaps another process's
 	found  bool   // the run was finished before this attempt
 }
 
@@ -136,7 +138,7 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 		}
 		p.state, p.runID = created, id
 	case created:
-		if err := w.client.LogBatch(ctx, p.runID, keyValues(r.Params), metricValues(r)); err != nil {
+		if err := w.log(ctx, p, span, experimentID, r); err != nil {
 			return err
 		}
 		p.state = logged
@@ -150,6 +152,23 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 	return nil
 }
 
+// log writes the run's params and metrics. Params cannot be changed: where the run has some already, of an earlier attempt or
+// of another collector, and they are others because the config or the version was another, those stand.
+func (w *writer) log(ctx context.Context, p *progress, span key, experimentID string, r *run.Run) error {
+	err := w.client.LogBatch(ctx, p.runID, keyValues(r.Params), metricValues(r))
+	if class(err) != tracking.Permanent {
+		return err
+	}
+	runs, lookErr := runsOf(ctx, w.client, experimentID, span)
+	if lookErr != nil {
+		return lookErr
+	}
+	if !slices.ContainsFunc(runs, func(f tracking.FoundRun) bool { return f.ID == p.runID && f.HasParams }) {
+		return err
+	}
+	return w.client.LogBatch(ctx, p.runID, nil, metricValues(r))
+}
+
 // look searches the run of a span that may have been written before.
 func (w *writer) look(ctx context.Context, p *progress, span key, experimentID string) error {
 	runs, err := runsOf(ctx, w.client, experimentID, span)
@@ -159,7 +178,7 @@ func (w *writer) look(ctx context.Context, p *progress, span key, experimentID s
 	case len(runs) == 0:
 		p.state, p.looked = absent, true
 	case runs[0].Status == tracking.StatusRunning:
-		p.state, p.runID = created, runs[0].ID
+		p.state, p.runID, p.begun = created, runs[0].ID, true
 	default:
 		p.state, p.runID, p.found = finished, runs[0].ID, true
 	}
@@ -175,8 +194,9 @@ func (w *writer) settle(ctx context.Context, span key, p progress, err error) {
 		p = progress{state: unknown}
 	case class(err) == tracking.Permanent:
 		w.unfinished.Remove(span)
-		if p.runID != "" {
-			// A rejected call leaves no half-written run. If this fails too, the run stays, visibly unfinished.
+		if p.runID != "" && !p.begun {
+			// A rejected call leaves no half-written run, except one that may be another process's. If this fails too, the
+			// run stays, visibly unfinished.
 			_ = w.client.DeleteRun(ctx, p.runID)
 		}
 		return

@@ -115,9 +115,10 @@ type NewRun struct {
 
 // FoundRun is a run as a search returns it.
 type FoundRun struct {
-	ID     string
-	Status Status
-	Tags   []KeyValue
+	ID        string
+	Status    Status
+	Tags      []KeyValue
+	HasParams bool
 }
 
 // Tag returns the value of a tag, or nothing.
@@ -264,7 +265,8 @@ func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string)
 				Status Status `json:"status"`
 			} `json:"info"`
 			Data struct {
-				Tags []KeyValue `json:"tags"`
+				Tags   []KeyValue `json:"tags"`
+				Params []struct{} `json:"params"`
 			} `json:"data"`
 		} `json:"runs"`
 	}
@@ -273,7 +275,7 @@ func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string)
 	}
 	runs := make([]FoundRun, len(out.Runs))
 	for i, r := range out.Runs {
-		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Tags: r.Data.Tags}
+		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Tags: r.Data.Tags, HasParams: len(r.Data.Params) > 0}
 	}
 	return runs, nil
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -33,7 +34,7 @@ type Error struct {
 	Status     int           // HTTP status, 0 without an answer
 	Code       string        // MLflow's error_code, or the SQLSTATE of a database, if the answer had one
 	Hint       string        // what to change, empty if nothing is known
-	RetryAfter time.Duration // how long the server asks to wait, 0 if it does not
+	RetryAfter time.Duration // how long the server asks to wait, at most five minutes, 0 if it does not
 	Gone       bool          // the experiment or run named in the call is deleted or does not exist
 	Err        error         // the transport's error, nil without one
 }
@@ -136,15 +137,18 @@ const (
 	hintRights    = "the user may not do this: give it the right to create experiments and to edit them"
 	hintHost      = "MLflow's host check refuses this address: start the server with --allowed-hosts naming the host of `endpoint`"
 	hintWorkspace = "`workspace` names no workspace of this server"
+	hintDatabase  = "MLflow's database does not take it now: it may be read-only, in the middle of a migration, without the rights that MLflow needs, or out of connections; MLflow's log says more"
 	hintTooLarge  = "a proxy before MLflow refuses bodies of this size: raise its limit"
 )
 
 // A rule tells one kind of refusal from the others. The first that fits decides; a zero condition fits everything.
 type rule struct {
-	status  int    // HTTP status
-	code    string // MLflow's error_code; anyCode fits an answer that has one
-	message string // in the answer
+	status  int            // HTTP status
+	code    string         // MLflow's error_code; anyCode fits an answer that has one
+	message string         // in the answer
+	begins  *regexp.Regexp // how the message begins; where it goes on, messages can quote what was sent
 	class   Class
+	unsure  bool // whether the call was carried out
 	gone    bool
 	hint    string
 	means   string // the error_code that fits better than the answer's
@@ -152,8 +156,13 @@ type rule struct {
 
 const anyCode = "*"
 
+// databaseFails is how MLflow's message begins when its database refuses what it would take at another time. All errors of
+// SQLAlchemy but OperationalError are answered with 400 (mlflow/store/db/utils.py).
+var databaseFails = regexp.MustCompile(`^(\(psycopg2?\.(InterfaceError|errors\.(ReadOnlySqlTransaction|UndefinedTable|UndefinedColumn|` +
+	`InsufficientPrivilege|InFailedSqlTransaction|IdleInTransactionSessionTimeout|TransactionTimeout))\)|QueuePool limit )`)
+
 func (r rule) fits(status int, code, message string) bool {
-	return r.status == status && strings.Contains(message, r.message) &&
+	return r.status == status && strings.Contains(message, r.message) && (r.begins == nil || r.begins.MatchString(message)) &&
 		(r.code == "" || r.code == code || r.code == anyCode && code != "")
 }
 
@@ -161,6 +170,7 @@ var rules = []rule{
 	{status: 400, message: "must be in the 'active' state", class: Retryable, gone: true},
 	{status: 400, message: "violates unique constraint", class: Permanent, means: codeExists}, // a second assessment of an id,
 	{status: 400, message: "UNIQUE constraint failed", class: Permanent, means: codeExists},   // before 3.17
+	{status: 400, code: "BAD_REQUEST", begins: databaseFails, unsure: true, hint: hintDatabase},
 	{status: 400, code: anyCode, class: Permanent},
 	{status: 400, class: Retryable, hint: hintNotMLflow},
 	{status: 401, class: Retryable, hint: hintLogin},
@@ -193,7 +203,10 @@ func refused(op operation, resp *http.Response, answer []byte) *Error {
 	}
 	for _, r := range rules {
 		if r.fits(resp.StatusCode, body.Code, body.Message) {
-			e.Class, e.Gone, e.Hint = r.class, r.gone, r.hint
+			e.Gone, e.Hint = r.gone, r.hint
+			if !r.unsure {
+				e.Class = r.class
+			}
 			if r.means != "" {
 				e.Code = r.means
 			}
@@ -203,13 +216,16 @@ func refused(op operation, resp *http.Response, answer []byte) *Error {
 	return e
 }
 
+// maxRetryAfter is the longest that a server's wish is followed. Nobody who sets up a proxy means days.
+const maxRetryAfter = 5 * time.Minute
+
 // retryAfter reads the header of that name: seconds or an HTTP date (RFC 9110, section 10.2.3).
 func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.Atoi(header); err == nil && seconds > 0 {
-		return time.Duration(seconds) * time.Second
+	var wait time.Duration
+	if seconds, err := strconv.ParseInt(header, 10, 32); err == nil {
+		wait = time.Duration(seconds) * time.Second
+	} else if date, err := http.ParseTime(header); err == nil {
+		wait = date.Sub(now)
 	}
-	if date, err := http.ParseTime(header); err == nil && date.After(now) {
-		return date.Sub(now)
-	}
-	return 0
+	return min(max(wait, 0), maxRetryAfter)
 }

@@ -27,12 +27,16 @@ var databaseScenarios = []scenario{
 	{name: "collector killed (SIGKILL) in mid-batch 5 times", run: killedInMidBatch},
 	{name: "collector stopped (SIGTERM) 5 times", run: collectorEnds((*testbed.Process).Stop)},
 	{name: "PostgreSQL down", ownServer: true, run: databaseDown},
+	{name: "PostgreSQL hangs", run: databaseHangs},
 	{name: "MLflow down", ownServer: true, run: serverDown},
 	{name: "schema that is not known, for some time", ownServer: true, run: unknownSchema},
 	{name: "two collectors create an experiment at once", run: experimentRace},
 	{name: "each span sent to two collectors", run: bothCollectors},
 	{name: "each span sent to two collectors, connections cut, both killed", run: bothCollectorsKilled},
+	{name: "three collectors behind one address, answers lost, one killed", run: oneAddress},
 	{name: "queue full", run: queueFull},
+	{name: "disk full, more room before MLflow is back", run: diskFull(false)},
+	{name: "disk full, MLflow back before there is more room", run: diskFull(true)},
 	{name: "clocks 10 min off, collector killed", run: clockSkew},
 }
 
@@ -68,7 +72,8 @@ type wire struct {
 type wireFault struct {
 	cut        bool            // close the connection instead
 	loseAnswer bool            // close the connection when the answer comes
-	hold       chan<- struct{} // say so here, and wait until the collector has gone
+	hang       bool            // keep it, and wait until the collector has gone
+	held       chan<- struct{} // where to say that something is kept, or nil
 }
 
 func newWire(ctx context.Context, target string) (*wire, error) {
@@ -164,8 +169,10 @@ func (w *wire) serve(client net.Conn) {
 		switch {
 		case f.cut:
 			return
-		case f.hold != nil:
-			f.hold <- struct{}{}
+		case f.hang:
+			if f.held != nil {
+				f.held <- struct{}{}
+			}
 			_, _ = client.Read(buffer) // ends when the collector has gone
 			return
 		case f.loseAnswer:
@@ -248,10 +255,7 @@ func killedInMidBatch(ctx context.Context, r *row) error {
 		part := batches[kill*len(batches)/times : (kill+1)*len(batches)/times]
 		held := make(chan struct{}, len(part))
 		r.wire.use(func(commit bool) wireFault {
-			if commit {
-				return wireFault{hold: held}
-			}
-			return wireFault{}
+			return wireFault{hang: commit, held: held}
 		})
 		var sending errgroup.Group
 		sending.Go(func() error { return r.sendAll(ctx, collector, part, 0) })
@@ -281,6 +285,23 @@ func databaseDown(ctx context.Context, r *row) error {
 		return err
 	}
 	return r.duringOutage(ctx, collector, r.server.database.Kill, r.server.database.Restart)
+}
+
+// databaseHangs lets nothing that collectors send reach PostgreSQL for a time in which spans are sent.
+func databaseHangs(ctx context.Context, r *row) error {
+	collector, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	hang := func() error {
+		r.wire.use(func(bool) wireFault { return wireFault{hang: true} })
+		return nil
+	}
+	pass := func(context.Context) error {
+		r.wire.use(nil)
+		return nil
+	}
+	return r.duringOutage(ctx, collector, hang, pass)
 }
 
 // unknownSchema is an upgrade of MLflow before that of the collector.

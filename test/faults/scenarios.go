@@ -287,8 +287,7 @@ func oneAddress(ctx context.Context, r *row) error {
 	batches := r.batches()
 	group.Go(func() error { return r.sendTo(ctx, balancer, batches, 0) })
 	group.Go(func() error {
-		err := poll(ctx, func() (bool, error) { return r.proxy.runsFinished() >= r.spans/3, nil })
-		if err != nil {
+		if err := r.waitForRuns(ctx, r.spans/3); err != nil {
 			return err
 		}
 		if err := r.collectors[0].Kill(); err != nil {

@@ -304,7 +304,7 @@ func (e experiments) location(r *Run) (string, error) {
 	location, ok := artifactURI(x.location, r.ID)
 	if !ok {
 		return "", &tracking.Error{
-			Op: doing, Class: tracking.Permanent,
+			Op: doing, Class: tracking.Retryable,
 			Hint: fmt.Sprintf("the artifact location of experiment %q is of a kind that only MLflow itself can extend, or too long: set `store::type` to rest", x.name),
 		}
 	}

@@ -277,15 +277,17 @@ func TestOnlyTheRunsOfAnExperimentThatIsNotActiveWait(t *testing.T) {
 	requireComplete(t, conn, deleted, 0)
 }
 
-func TestAnArtifactLocationThatCannotBeExtendedIsRefused(t *testing.T) {
+func TestAnArtifactLocationThatCannotBeExtendedMakesRunsWait(t *testing.T) {
 	s := shared(t)
 	conn, store, experiment := s.admin(t), s.open(t, postgres.Config{}), s.newExperiment(t)
 	for _, location := range []string{"s3://bucket/a?x=..", "hdfs:///mlflow", "s3://" + strings.Repeat("b", 160)} {
 		run(t, conn, "UPDATE experiments SET artifact_location = '"+location+"' WHERE experiment_id = "+experiment.ID)
 		e := asError(t, store.Write(t.Context(), newRuns(experiment, 1))[0].Err)
-		assert.Equal(t, tracking.Permanent, e.Class)
-		assert.ErrorContains(t, e, "artifact location")
+		assert.Equal(t, tracking.Retryable, e.Class)
+		require.ErrorContains(t, e, "artifact location")
+		require.ErrorContains(t, e, "set `store::type` to rest")
 	}
+	requireComplete(t, conn, experiment, 0)
 }
 
 func TestLostConnectionsAreMadeAnew(t *testing.T) {

@@ -235,7 +235,8 @@ type runInfo struct {
 		Status string `json:"status"`
 	} `json:"info"`
 	Data struct {
-		Tags []pair `json:"tags"`
+		Tags   []pair `json:"tags"`
+		Params []pair `json:"params"`
 	} `json:"data"`
 }
 
@@ -399,6 +400,9 @@ func (r *Run) info() runInfo {
 	info.Info.ID, info.Info.Status = r.ID, r.Status
 	for key, value := range r.Tags {
 		info.Data.Tags = append(info.Data.Tags, pair{key, value})
+	}
+	for key, value := range r.Params {
+		info.Data.Params = append(info.Data.Params, pair{key, value})
 	}
 	return info
 }

@@ -141,6 +141,7 @@ func testRun(t *testing.T, c *conformance) {
 	assert.Equal(t, id, runs[0].ID)
 	assert.Equal(t, tracking.StatusRunning, runs[0].Status)
 	assert.Equal(t, "5b8e", runs[0].Tag("otel.trace_id"))
+	assert.False(t, runs[0].HasParams)
 
 	params := []tracking.KeyValue{{Key: "model", Value: "gpt-4o"}, {Key: "prompt", Value: "Hi"}}
 	metrics := []tracking.Metric{{Key: "latency_ms", Value: 1500.5, Timestamp: 1795417593500}}
@@ -151,6 +152,7 @@ func testRun(t *testing.T, c *conformance) {
 	runs = search()
 	require.Len(t, runs, 1)
 	assert.Equal(t, tracking.StatusFinished, runs[0].Status)
+	assert.True(t, runs[0].HasParams)
 
 	runs, err := c.RunsByTag(t.Context(), experiment, "otel.span_id", "0000000000000000")
 	require.NoError(t, err)

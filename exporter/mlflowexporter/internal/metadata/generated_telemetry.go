@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	MlflowDoubtsDropped      metric.Int64Counter
 	MlflowDoubtsWaiting      metric.Int64ObservableGauge
 	MlflowExperimentsCreated metric.Int64Counter
+	MlflowPersonasNormalized metric.Int64Counter
 	MlflowRequestDuration    metric.Float64Histogram
 	MlflowRunsDeduplicated   metric.Int64Counter
 	MlflowRunsFound          metric.Int64Counter
@@ -121,7 +122,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.MlflowDoubtsDropped, err = builder.meter.Int64Counter(
 		"otelcol_mlflow_doubts_dropped",
-		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]"),
+		metric.WithDescription("Spans that should be looked at again, because they may come to have two runs, and are not, because too many wait or their run was not finished for a day. [Alpha]"),
 		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
@@ -135,6 +136,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_mlflow_experiments_created",
 		metric.WithDescription("Experiments created. [Alpha]"),
 		metric.WithUnit("{experiment}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.MlflowPersonasNormalized, err = builder.meter.Int64Counter(
+		"otelcol_mlflow_personas_normalized",
+		metric.WithDescription("LLM calls whose persona fits no name and was changed. The run keeps it as it was in the tag `persona_id_original`. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.MlflowRequestDuration, err = builder.meter.Float64Histogram(
@@ -170,7 +177,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.MlflowRunsWaiting, err = builder.meter.Int64ObservableGauge(
 		"otelcol_mlflow_runs_waiting",
-		metric.WithDescription("Runs whose last attempt failed and that wait for the next. Spans that were not tried yet are in the queue. [Alpha]"),
+		metric.WithDescription("Runs whose last attempt failed and that wait for the next, where `store::type` is rest; with postgres always 0. Spans that were not tried yet are in the queue. [Alpha]"),
 		metric.WithUnit("{run}"),
 	)
 	errs = errors.Join(errs, err)

@@ -40,7 +40,7 @@ func AssertEqualMlflowCompanionsDropped(t *testing.T, tt *componenttest.Telemetr
 func AssertEqualMlflowDoubtsDropped(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_mlflow_doubts_dropped",
-		Description: "Spans that should be looked at again, because they may come to have two runs, and are not because too many wait. [Alpha]",
+		Description: "Spans that should be looked at again, because they may come to have two runs, and are not, because too many wait or their run was not finished for a day. [Alpha]",
 		Unit:        "{span}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
@@ -79,6 +79,22 @@ func AssertEqualMlflowExperimentsCreated(t *testing.T, tt *componenttest.Telemet
 		},
 	}
 	got, err := tt.GetMetric("otelcol_mlflow_experiments_created")
+	require.NoError(t, err)
+	metricdatatest.AssertEqual(t, want, got, opts...)
+}
+
+func AssertEqualMlflowPersonasNormalized(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
+	want := metricdata.Metrics{
+		Name:        "otelcol_mlflow_personas_normalized",
+		Description: "LLM calls whose persona fits no name and was changed. The run keeps it as it was in the tag `persona_id_original`. [Alpha]",
+		Unit:        "{span}",
+		Data: metricdata.Sum[int64]{
+			Temporality: metricdata.CumulativeTemporality,
+			IsMonotonic: true,
+			DataPoints:  dps,
+		},
+	}
+	got, err := tt.GetMetric("otelcol_mlflow_personas_normalized")
 	require.NoError(t, err)
 	metricdatatest.AssertEqual(t, want, got, opts...)
 }
@@ -165,7 +181,7 @@ func AssertEqualMlflowRunsRejected(t *testing.T, tt *componenttest.Telemetry, dp
 func AssertEqualMlflowRunsWaiting(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_mlflow_runs_waiting",
-		Description: "Runs whose last attempt failed and that wait for the next. Spans that were not tried yet are in the queue. [Alpha]",
+		Description: "Runs whose last attempt failed and that wait for the next, where `store::type` is rest; with postgres always 0. Spans that were not tried yet are in the queue. [Alpha]",
 		Unit:        "{run}",
 		Data: metricdata.Gauge[int64]{
 			DataPoints: dps,

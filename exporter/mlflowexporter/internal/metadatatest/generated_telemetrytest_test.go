@@ -31,6 +31,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.MlflowCompanionsDropped.Add(context.Background(), 1)
 	tb.MlflowDoubtsDropped.Add(context.Background(), 1)
 	tb.MlflowExperimentsCreated.Add(context.Background(), 1)
+	tb.MlflowPersonasNormalized.Add(context.Background(), 1)
 	tb.MlflowRequestDuration.Record(context.Background(), 1)
 	tb.MlflowRunsDeduplicated.Add(context.Background(), 1)
 	tb.MlflowRunsFound.Add(context.Background(), 1)
@@ -50,6 +51,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowExperimentsCreated(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualMlflowPersonasNormalized(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualMlflowRequestDuration(t, testTel,

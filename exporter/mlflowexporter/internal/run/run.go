@@ -158,6 +158,12 @@ func (b *Builder) Persona(s *Span) string {
 	return b.PersonaDefault
 }
 
+// OriginalPersona is the persona as the span has it, and whether that is another than Persona because it fits no name.
+func (b *Builder) OriginalPersona(s *Span) (original string, changed bool) {
+	original = clean(s.Call.Persona)
+	return original, strings.TrimSpace(original) != "" && original != b.Persona(s)
+}
+
 // Date is the day of the call's start.
 func (b *Builder) Date(s *Span) string { return b.start(s).Format(time.DateOnly) }
 
@@ -297,7 +303,7 @@ func (b *Builder) tags(s *Span, messages genai.Messages, r Run) []Pair {
 	var p pairs
 	add := func(key, value string) { p.add(key, line(value, maxTag)) }
 	add("persona_id", b.Persona(s))
-	if original := clean(call.Persona); strings.TrimSpace(original) != "" && original != b.Persona(s) {
+	if original, changed := b.OriginalPersona(s); changed {
 		p.add("persona_id_original", first(original, maxTag))
 	}
 	add("date", b.Date(s))
