@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -212,7 +213,8 @@ func (c *Client) CreateRun(ctx context.Context, run NewRun) (string, error) {
 	return out.Run.Info.ID, err
 }
 
-// LogBatch writes a run's params and metrics in one transaction. Writing the same values again changes nothing.
+// LogBatch writes a run's params and metrics in one transaction. Writing the same values again changes nothing; at the same
+// moment as somebody else, it fails and is Retryable.
 func (c *Client) LogBatch(ctx context.Context, runID string, params []KeyValue, metrics []Metric) error {
 	in := struct {
 		RunID   string          `json:"run_id"`
@@ -222,7 +224,11 @@ func (c *Client) LogBatch(ctx context.Context, runID string, params []KeyValue, 
 	for i, m := range metrics {
 		in.Metrics[i] = m.write()
 	}
-	return c.post(ctx, opLogBatch, in, nil)
+	err := c.post(ctx, opLogBatch, in, nil)
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == codeExists {
+		e.Class = Retryable
+	}
+	return err
 }
 
 // UpdateRun ends a run: its final state and its end, in milliseconds since the epoch.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +27,7 @@ func Suite(t *testing.T, endpoint string) {
 		"a run is written in three calls":                 testRun,
 		"values are written as they are":                  testValues,
 		"params cannot be changed":                        testChangedParam,
+		"two who finish a run at once both may go on":     testSameMoment,
 		"what does not exist is said to be gone":          testGone,
 		"another path of the server is not taken for it":  testWrongPath,
 		"a run that was deleted is not found":             testDeletedRun,
@@ -169,6 +171,25 @@ func testValues(t *testing.T, c *conformance) {
 	require.NoError(t, c.LogBatch(t.Context(), id, []tracking.KeyValue{
 		{Key: "prompt", Value: "line\n\"quoted\" <b>&amp;</b> \\ 🙂 \u2028"}, {Key: "response", Value: long},
 	}, nil))
+}
+
+// testSameMoment has two collectors finish the same half-written run, which is no reason for either to give up on it.
+func testSameMoment(t *testing.T, c *conformance) {
+	experiment := c.experiment(t)
+	params := []tracking.KeyValue{{Key: "model", Value: "gpt-4o"}, {Key: "prompt", Value: "Hi"}}
+	metrics := []tracking.Metric{{Key: "latency_ms", Value: 1500.5, Timestamp: 1795417593500}}
+	for range 20 {
+		id := c.run(t, experiment)
+		var writing sync.WaitGroup
+		for range 4 {
+			writing.Go(func() {
+				err := c.LogBatch(t.Context(), id, params, metrics)
+				assert.True(t, err == nil || asError(t, err).Class == tracking.Retryable, "%v", err)
+			})
+		}
+		writing.Wait()
+		require.NoError(t, c.LogBatch(t.Context(), id, params, metrics))
+	}
 }
 
 func testChangedParam(t *testing.T, c *conformance) {
