@@ -112,7 +112,7 @@ func latency() dashboard {
 	}
 	by := []label{{"persona_id", "Persona"}, {"gen_ai_request_model", "Model"}}
 	const both = "persona_id, gen_ai_request_model"
-	return newDashboard("latency", "latency", "How long calls take, to their first token and in all. Points are traces of calls.",
+	return newDashboard("latency", "latency", "How long calls take, to their first token and in all. Points are calls, with the id of their trace.",
 		[]variable{personaVariable, modelVariable},
 		withExemplars(graph("Duration", seconds, three(duration)...)),
 		graph("Time to first token", seconds, three(firstToken)...),
