@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +143,54 @@ func testKafka(t *testing.T, gateway []string) {
 		assert.Equal(t, 1, runs, span)
 		assert.True(t, sent[span], span)
 	}
+}
+
+// While MLflow is down and the queue is full, Kafka waits: a message that is refused would be counted again.
+func TestKafkaWaitsWhileTheQueueIsFull(t *testing.T) {
+	kafka, err := testbed.StartKafka(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
+	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	require.NoError(t, server.Kill())
+	brokers := "KAFKA_BROKERS=[" + kafka.Address + "]"
+	agent := startCollector(t, "agent-kafka.yaml", server.URL, brokers)
+	gateway, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
+		Configs: []string{shippedConfig(t, "otelcol-mlflow.yaml"), shippedConfig(t, "gateway-kafka.yaml")},
+		Set: []string{
+			"exporters.mlflow.sending_queue.queue_size=3000", // a few calls
+			"connectors.span_metrics.metrics_flush_interval=200ms",
+		},
+		Env: []string{"MLFLOW_TRACKING_URI=" + server.URL, brokers},
+		Dir: t.TempDir(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, gateway.Stop()) })
+
+	const calls = 60
+	persona := newPersona()
+	for range calls {
+		require.NoError(t, agent.SendGRPC(t.Context(), newCall(persona, "What is 2+2?")))
+	}
+	await(t, func() bool { // one request more does not fit
+		size, err := gateway.OwnMetrics(t.Context(), "otelcol_exporter_queue_size")
+		require.NoError(t, err)
+		return size[0] > 2000
+	})
+	<-time.After(5 * time.Second) // in which what was refused would come again
+	require.NoError(t, server.Restart(t.Context()))
+	await(t, func() bool { return finished(t, server.URL, persona) == calls })
+	counted := regexp.MustCompile(`(?m)^gen_ai_client_operation_calls_total{.*} (\d+)$`)
+	var said int
+	await(t, func() bool {
+		if match := counted.FindStringSubmatch(read(t, gateway.Calls)); match != nil {
+			said, err = strconv.Atoi(match[1])
+			require.NoError(t, err)
+		}
+		return said >= calls
+	})
+	require.Equal(t, calls, said)
 }
 
 // read is what a URL answers.
