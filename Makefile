@@ -231,7 +231,7 @@ check-modules:
 check-configs: $(COLLECTOR)
 	@echo "==> configs in deploy/collector are valid"
 	@for config in deploy/collector/*.yaml; do \
-		base=; grep -q '^receivers:' "$$config" || base=--config=deploy/collector/otelcol-mlflow.yaml; \
+		base=; ! grep -q '^#   otelcol-mlflow.* --config .* --config' "$$config" || base=--config=deploy/collector/otelcol-mlflow.yaml; \
 		$(COLLECTOR) validate $$base --config "$$config" || { echo "in $$config" >&2; exit 1; }; \
 	done
 

@@ -6,14 +6,23 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"flag"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 )
@@ -22,6 +31,38 @@ var kafkaCalls = flag.Int("calls", 2000, "`number` of calls through Kafka")
 
 // Calls go through an agent, Kafka and two gateways, of which one is killed twice at work.
 func TestCallsThroughKafkaAreWrittenOnce(t *testing.T) {
+	shipped := shippedConfig(t, "otelcol-mlflow.yaml")
+	for _, tt := range []struct {
+		name    string   // without commas: Kafka splits the names of its folders at them
+		gateway []string // configs
+	}{
+		{"with a queue on disk", []string{shipped, shippedConfig(t, "gateway-kafka.yaml")}},
+		{"without a disk as in the chart", []string{shipped, kafkaOfChart(t)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) { testKafka(t, tt.gateway) })
+	}
+}
+
+// kafkaOfChart is a file with what the chart adds to the shipped config for collectors that read from Kafka.
+func kafkaOfChart(t *testing.T) string {
+	t.Helper()
+	root, err := testbed.Root()
+	require.NoError(t, err)
+	golden, err := os.ReadFile(filepath.Join(root, "deploy", "helm", "testdata", "golden", "kafka.yaml"))
+	require.NoError(t, err)
+	for objects := yaml.NewDecoder(bytes.NewReader(golden)); ; {
+		var object struct{ Data map[string]string }
+		require.NoError(t, objects.Decode(&object), "until the chart's config is found")
+		if values, ok := object.Data["values.yaml"]; ok {
+			require.Contains(t, values, "wait_for_result: true")
+			file := filepath.Join(t.TempDir(), "values.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(values), 0o600))
+			return file
+		}
+	}
+}
+
+func testKafka(t *testing.T, gateway []string) {
 	kafka, err := testbed.StartKafka(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
@@ -29,11 +70,23 @@ func TestCallsThroughKafkaAreWrittenOnce(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 
-	start := func(config string) *testbed.Collector {
-		return startCollector(t, config, server.URL, "KAFKA_BROKERS=["+kafka.Address+"]")
+	start := func(configs []string, set ...string) *testbed.Collector {
+		collector, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
+			Configs: configs,
+			Set:     set,
+			Env:     []string{"MLFLOW_TRACKING_URI=" + server.URL, "KAFKA_BROKERS=[" + kafka.Address + "]"},
+			Dir:     t.TempDir(),
+		})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, collector.Stop()) })
+		return collector
 	}
-	agent := start("agent-kafka.yaml")
-	killed, other := start("gateway-kafka.yaml"), start("gateway-kafka.yaml")
+	agent := start([]string{shippedConfig(t, "agent-kafka.yaml")})
+	startGateway := func() *testbed.Collector {
+		return start(gateway, "receivers.kafka.brokers=["+kafka.Address+"]",
+			"exporters.mlflow.retry_on_failure={initial_interval: 200ms, max_interval: 1s}") // because a test waits for it
+	}
+	killed, other := startGateway(), startGateway()
 
 	persona := newPersona()
 	sent := make(map[string]bool)
@@ -75,6 +128,8 @@ func TestCallsThroughKafkaAreWrittenOnce(t *testing.T) {
 		require.NoError(t, err)
 		return one+two == 0
 	})
+	// What it read is in its metrics, too. The other may have read nothing since it was killed.
+	await(t, func() bool { return strings.Contains(read(t, other.Calls), "gen_ai_client_operation_calls_total{") })
 	require.NoError(t, agent.Stop())
 	require.NoError(t, killed.Stop())
 	require.NoError(t, other.Stop())
@@ -88,6 +143,68 @@ func TestCallsThroughKafkaAreWrittenOnce(t *testing.T) {
 		assert.Equal(t, 1, runs, span)
 		assert.True(t, sent[span], span)
 	}
+}
+
+// While MLflow is down and the queue is full, Kafka waits: a message that is refused would be counted again.
+func TestKafkaWaitsWhileTheQueueIsFull(t *testing.T) {
+	kafka, err := testbed.StartKafka(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
+	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	require.NoError(t, server.Kill())
+	brokers := "KAFKA_BROKERS=[" + kafka.Address + "]"
+	agent := startCollector(t, "agent-kafka.yaml", server.URL, brokers)
+	gateway, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
+		Configs: []string{shippedConfig(t, "otelcol-mlflow.yaml"), shippedConfig(t, "gateway-kafka.yaml")},
+		Set: []string{
+			"exporters.mlflow.sending_queue.queue_size=3000", // a few calls
+			"connectors.span_metrics.metrics_flush_interval=200ms",
+		},
+		Env: []string{"MLFLOW_TRACKING_URI=" + server.URL, brokers},
+		Dir: t.TempDir(),
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, gateway.Stop()) })
+
+	const calls = 60
+	persona := newPersona()
+	for range calls {
+		require.NoError(t, agent.SendGRPC(t.Context(), newCall(persona, "What is 2+2?")))
+	}
+	await(t, func() bool { // one request more does not fit
+		size, err := gateway.OwnMetrics(t.Context(), "otelcol_exporter_queue_size")
+		require.NoError(t, err)
+		return size[0] > 2000
+	})
+	<-time.After(5 * time.Second) // in which what was refused would come again
+	require.NoError(t, server.Restart(t.Context()))
+	await(t, func() bool { return finished(t, server.URL, persona) == calls })
+	counted := regexp.MustCompile(`(?m)^gen_ai_client_operation_calls_total{.*} (\d+)$`)
+	var said int
+	await(t, func() bool {
+		if match := counted.FindStringSubmatch(read(t, gateway.Calls)); match != nil {
+			said, err = strconv.Atoi(match[1])
+			require.NoError(t, err)
+		}
+		return said >= calls
+	})
+	require.Equal(t, calls, said)
+}
+
+// read is what a URL answers.
+func read(t *testing.T, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	return string(body)
 }
 
 // finished is how many calls have a finished run.

@@ -6,9 +6,12 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +80,41 @@ func TestCommandsOfTheDocsBackUpAndDelete(t *testing.T) {
 	page.bash("python -c 'import sqlite3; sqlite3.connect(\"mlflow.db\").execute(\"VACUUM\")'")          // ends what the page says stays in the file
 	require.Equal(t, []int{0, 0, 0, 1}, countFilesWith(t, dir, secrets, "mlflow.db"))
 	require.Equal(t, []int{1, 1, 1, 1}, countFilesWith(t, dir, secrets, "backup.db"))
+
+	// The queue's file keeps the bytes of what was written, until the collector is restarted as the page says.
+	require.NoError(t, collector.Stop())
+	queue := filepath.Join(filepath.Dir(collector.LogFile()), "storage")
+	require.NotEqual(t, []int{0, 0, 0, 0}, countFilesWith(t, queue, secrets, ""))
+	restarted, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
+		Configs: []string{shippedConfig(t, "otelcol-mlflow.yaml")},
+		Set:     []string{strings.ReplaceAll(page.found(`--set '(extensions\.file_storage\.compaction=.*?)'`), "/var/lib/otelcol-mlflow", queue)},
+		Dir:     filepath.Dir(collector.LogFile()),
+	})
+	require.NoError(t, err)
+	require.NoError(t, restarted.Stop())
+	require.Equal(t, []int{0, 0, 0, 0}, countFilesWith(t, queue, secrets, ""))
+}
+
+// The other commands of docs/operations.md, as far as they can be run without what they are for.
+func TestCommandsOfTheDocsAreUnderstood(t *testing.T) {
+	dir := t.TempDir()
+	page := readPage(t, dir)
+	root, err := testbed.Root()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(filepath.Join(root, "_build"), filepath.Join(dir, "_build")))
+	for _, heading := range []string{"Install", "Debug mode"} { // not started: its ports may be taken
+		command := page.blocks(heading)[0]
+		require.Contains(t, command, "otelcol-mlflow --config")
+		page.bash(strings.Replace(command, "otelcol-mlflow --config", "otelcol-mlflow validate --config", 1))
+	}
+
+	asked := make(chan string, 1)
+	prometheus := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.URL.Path + " " + r.FormValue("match[]")
+	}))
+	defer prometheus.Close()
+	page.bash(strings.Replace(page.found("`(curl -g .*?)`"), "http://prometheus:9090", prometheus.URL, 1))
+	require.Equal(t, `POST /api/v1/admin/tsdb/delete_series {persona_id="tech_educator"}`, <-asked)
 }
 
 // What pg_dump makes by the command of docs/operations.md restores to the same rows.
@@ -137,6 +175,14 @@ func (p page) blocks(heading string) []string {
 	}
 	require.NotEmpty(p.t, blocks, heading)
 	return blocks
+}
+
+// found is what a pattern's group finds first on the page.
+func (p page) found(pattern string) string {
+	p.t.Helper()
+	match := regexp.MustCompile(pattern).FindStringSubmatch(p.text)
+	require.NotNil(p.t, match, pattern)
+	return match[1]
 }
 
 // run runs all commands below a heading.

@@ -66,7 +66,7 @@ func TestTeeSendsAllTracesToTheBackendAndCallsToMLflow(t *testing.T) {
 	var all backend
 	server := httptest.NewServer(&all)
 	t.Cleanup(server.Close)
-	collector := startCollector(t, "tee.yaml", mlflow, "OTLP_BACKEND="+server.URL)
+	collector := startCollector(t, "otelcol-mlflow.yaml tee.yaml", mlflow, "OTLP_BACKEND="+server.URL)
 
 	persona := newPersona()
 	call := newCall(persona, "What is 2+2?")

@@ -112,7 +112,7 @@ func latency() dashboard {
 	}
 	by := []label{{"persona_id", "Persona"}, {"gen_ai_request_model", "Model"}}
 	const both = "persona_id, gen_ai_request_model"
-	return newDashboard("latency", "latency", "How long calls take, to their first token and in all. Points are traces of calls.",
+	return newDashboard("latency", "latency", "How long calls take, to their first token and in all. Points are calls, with the id of their trace.",
 		[]variable{personaVariable, modelVariable},
 		withExemplars(graph("Duration", seconds, three(duration)...)),
 		graph("Time to first token", seconds, three(firstToken)...),
@@ -138,6 +138,8 @@ func models() dashboard {
 	const model = "gen_ai_request_model"
 	legend := "{{gen_ai_request_model}}"
 	const output = chosen + `,gen_ai_token_type="output"`
+	// Lines of a batch have tokens and no duration.
+	const awaited = output + `,openai_response_service_tier!="batch"`
 	rows := over(model, calls, chosen)
 	return newDashboard("models", "models", "Models side by side: which serves best, and what it costs.",
 		[]variable{personaVariable, modelVariable},
@@ -146,13 +148,13 @@ func models() dashboard {
 			column{"Fail", share, orZero(over(model, calls, failed(chosen)), rows) + " / " + rows},
 			column{"p95", seconds, quantile("0.95", model, duration, chosen, "$__range")},
 			column{"First token, p95", seconds, quantile("0.95", model, firstToken, chosen, "$__range")},
-			column{"Tokens/s", count, over(model, tokenUsage+"_sum", output) + " / " + over(model, duration+"_sum", chosen)},
+			column{"Tokens/s", count, over(model, tokenUsage+"_sum", awaited) + " / " + over(model, duration+"_sum", chosen)},
 			column{"$ per 1,000 output tokens", dollars, "1000 * " + over(model, cost, chosen) + " / " + over(model, tokenUsage+"_sum", output)},
 			column{"$ per 1,000 calls", dollars, "1000 * " + over(model, cost, chosen) + " / " + rows},
 			column{"Cost", dollars, over(model, cost, chosen)}),
 		graph("Calls per minute", perMin, query{"60 * " + pace(model, calls, chosen), legend}),
-		described("Output tokens per second of waiting.", graph("Tokens per second", count,
-			query{pace(model, tokenUsage+"_sum", output) + " / " + pace(model, duration+"_sum", chosen), legend})),
+		described("Output tokens per second of waiting, without batches.", graph("Tokens per second", count,
+			query{pace(model, tokenUsage+"_sum", awaited) + " / " + pace(model, duration+"_sum", chosen), legend})),
 		graph("$ per 1,000 output tokens", dollars, query{"1000 * " + pace(model, cost, chosen) + " / " + pace(model, tokenUsage+"_sum", output), legend}),
 		graph("Calls that fail", share, query{pace(model, calls, failed(chosen)) + " / " + pace(model, calls, chosen), legend}),
 		graph("Duration, p95", seconds, query{quantile("0.95", model, duration, chosen, "$__rate_interval"), legend}),

@@ -158,7 +158,7 @@ func TestWhatEachSpanIsCountedAs(t *testing.T) {
 		bare("answered_by", map[string]any{"gen_ai.response.model": "acme-2"}),
 		bare("tiers", nil),
 		bare("tiers", map[string]any{"openai.response.service_tier": "priority"}),
-		bare("tiers", map[string]any{"openai.response.service_tier": "batch"}), // has no duration
+		bare("tiers", map[string]any{"openai.response.service_tier": "batch", "gen_ai.usage.output_tokens": 9}), // has no duration
 		bare(strings.Repeat("long", 100), nil),
 		bare("x"+strings.Repeat("é", 100), nil),
 		bare("not\xffUTF-8", nil),

@@ -173,7 +173,17 @@ func TestWhenAlertsFire(t *testing.T) {
 		{
 			alert: "CollectorDown", when: "one of two", end: 10 * time.Minute,
 			inputs: []input{{series: `up{job="otelcol-mlflow",instance="d"}`, gauge: change(1, 5*time.Minute, 0)}},
-			want:   []string{`CollectorDown{instance="d", job="otelcol-mlflow"} 0h07–0h10`},
+			want:   []string{`CollectorDown{host="d", job="otelcol-mlflow"} 0h07–0h10`},
+		},
+		{
+			alert: "CollectorDown", when: "a pod, of which two ports are scraped", end: 10 * time.Minute,
+			inputs: []input{
+				{series: `up{job="otelcol-mlflow",instance="10.0.0.7:8888"}`, gauge: change(1, 5*time.Minute, 0)},
+				{series: `up{job="otelcol-mlflow",instance="10.0.0.7:8889"}`, gauge: change(1, 5*time.Minute, 0)},
+				{series: `up{job="otelcol-mlflow",instance="10.0.0.8:8888"}`, gauge: always(1)},
+				{series: `up{job="otelcol-mlflow",instance="10.0.0.8:8889"}`, gauge: always(1)},
+			},
+			want: []string{`CollectorDown{host="10.0.0.7", job="otelcol-mlflow"} 0h07–0h10`},
 		},
 		{
 			alert: "CollectorDown", when: "a restart", end: 10 * time.Minute,
@@ -202,6 +212,11 @@ func TestWhenAlertsFire(t *testing.T) {
 			want: []string{`NoRunsWritten{instance="c"} 0h10–0h30`},
 		},
 		{alert: "NoRunsWritten", when: "spans wait, runs are written", end: 30 * time.Minute, inputs: queue(always(1_000), 5)},
+		{
+			// With `dedupe: always`, spans that were sent again are no new runs.
+			alert: "NoRunsWritten", when: "spans wait, their runs are there", end: 30 * time.Minute,
+			inputs: append(queue(always(1_000), 0), input{series: `otelcol_mlflow_runs_found{instance="c"}`, perMinute: always(5)}),
+		},
 		{
 			alert: "QueueFills", when: "four fifths full", end: 30 * time.Minute, inputs: queue(always(80_000), 5),
 			want: []string{`QueueFills{data_type="traces", exporter="mlflow", instance="c"} 0h10–0h30`},
