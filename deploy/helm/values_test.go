@@ -63,7 +63,7 @@ var impossible = []struct {
 	},
 	{
 		name: "killed while the queue drains", set: "collector.queue.type=memory,collector.queue.size=64Mi,collector.terminationGracePeriodSeconds=300",
-		says: "leave it empty or set it to 316 or more",
+		says: "leave it empty or set it to 1084 or more",
 	},
 	{
 		name: "Kafka without brokers", set: "collector.kafka.enabled=true,collector.queue.type=memory,collector.queue.size=64Mi,networkPolicy.enabled=false",
