@@ -90,6 +90,20 @@ http://{{ include "otelcol-mlflow.mlflow" . }}:{{ .Values.mlflow.service.port }}
 {{- end -}}
 {{- end -}}
 
+{{- /* How many pods, in the object's spec: (dict "root" $ "values" .Values.collector "kind" "Deployment" "name" "x"). An
+autoscaler owns the number, but when helm takes a field away that it once set, Kubernetes makes it 1, and a StatefulSet's
+queues wait for their pods to come back. So it stays what it is, and at least the minimum, because an autoscaler does not
+touch an object that was scaled to 0. Without a cluster to look at (`helm template`, Argo CD) nothing is said. */}}
+{{- define "otelcol-mlflow.replicas" -}}
+{{- if not .values.autoscaling.enabled -}}
+replicas: {{ .values.replicas }}
+{{- else -}}
+{{- with lookup "apps/v1" .kind .root.Release.Namespace .name -}}
+replicas: {{ max (int .spec.replicas) (int $.values.autoscaling.minReplicas) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "otelcol-mlflow.highlyAvailable" -}}
 {{- if and .Values.mlflow.enabled (eq .Values.mlflow.profile "ha") -}}true{{- end -}}
 {{- end -}}
