@@ -27,9 +27,13 @@ const values = "deploy/helm/testdata/values/mlflow-ha-minio.yaml"
 // podIP is the address that the pods are told is theirs.
 const podIP = "10.1.2.3"
 
-const (
-	username = "writer"
-	password = "correct horse battery staple"
+// account is a user of MLflow.
+type account struct{ name, password string }
+
+var (
+	admin = account{"admin", "a password of the administrator"}
+	// writer is the collector's, who has no rights but to make experiments.
+	writer = account{"collector", "correct horse battery staple"}
 )
 
 func main() {
@@ -89,6 +93,9 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Println("ok    two pods of the MLflow Deployment, on one database")
 
+	if err := makeWriter(ctx, servers[0]); err != nil {
+		return err
+	}
 	if err := sendCall(ctx, chart, secrets, servers[0], dir); err != nil {
 		return err
 	}
@@ -119,10 +126,10 @@ func makeSecrets(dir, database string) (secrets, error) {
 	}, "\n")), 0o600)
 	return secrets{
 		"mlflow-database/uri":                database,
-		"mlflow-admin/username":              username,
-		"mlflow-admin/password":              password,
-		"mlflow-writer/username":             username,
-		"mlflow-writer/password":             password,
+		"mlflow-admin/username":              admin.name,
+		"mlflow-admin/password":              admin.password,
+		"mlflow-writer/username":             writer.name,
+		"mlflow-writer/password":             writer.password,
 		"mlflow-flask/key":                   "a key that signs",
 		"minio-mlflow/AWS_ACCESS_KEY_ID":     "mlflow",
 		"minio-mlflow/AWS_SECRET_ACCESS_KEY": "not used: nothing is uploaded",

@@ -100,6 +100,16 @@ func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, 
 	return &server{Process: process, address: address, cwd: cwd}, nil
 }
 
+// makeWriter does what the chart's README says to do with curl.
+func makeWriter(ctx context.Context, mlflow *server) error {
+	_, err := request{
+		method: http.MethodPost, path: "/api/2.0/mlflow/users/create", host: "localhost:8085", as: admin,
+		body:    fmt.Sprintf(`{"username": %q, "password": %q}`, writer.name, writer.password),
+		answers: `"username"`,
+	}.send(ctx, mlflow.address)
+	return err
+}
+
 const persona = "tech_educator"
 
 // sendCall sends an LLM call through the collector with the chart's config, and returns when it has been written.
@@ -142,7 +152,7 @@ func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir strin
 // written returns when the call's run is finished, in the first experiment of a new database.
 func written(ctx context.Context, mlflow *server, collector *testbed.Collector) error {
 	search := request{
-		method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", host: podIP + ":5000",
+		method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", host: podIP + ":5000", as: writer,
 		body:    `{"experiment_ids": ["1"], "filter": "tags.persona_id = '` + persona + `'"}`,
 		answers: "FINISHED",
 	}
