@@ -44,7 +44,7 @@ func (r request) send(ctx context.Context, address string) (int, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && !strings.Contains(string(body), r.answers) {
-		err = fmt.Errorf("%s answers without %q: %.300s", r.path, r.answers, body)
+		err = fmt.Errorf("%s answers without %.100q: %.300s", r.path, r.answers, body)
 	}
 	return resp.StatusCode, err
 }
@@ -55,7 +55,7 @@ type check struct {
 }
 
 // checks ask each server in turn, so that what one has, the other must show.
-func checks(servers []*server) []check {
+func checks(servers []*server, objects *bucket) []check {
 	const service = "llm-otelcol-mlflow-mlflow"
 	search := request{method: http.MethodPost, path: "/api/2.0/mlflow/experiments/search", body: `{"max_results": 10}`, as: writer}
 	var all []check
@@ -96,6 +96,19 @@ func checks(servers []*server) []check {
 	add("no answer without a password", http.StatusUnauthorized, stranger)
 	add("metrics, scraped by the pod's address", http.StatusOK,
 		request{path: "/metrics", host: podIP + ":5000", as: admin, answers: "mlflow_http_request_total"})
+	all = append(all, check{"the long prompt is in the bucket, and each server has it", func(ctx context.Context) error {
+		key, err := objects.prompt()
+		if err != nil {
+			return err
+		}
+		for _, s := range servers {
+			r := request{path: "/api/2.0/mlflow-artifacts/artifacts/" + key, host: service + ":80", as: writer, answers: longPrompt}
+			if _, err := r.send(ctx, s.address); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
 	return append(all, check{"nothing written outside of volumes", func(context.Context) error {
 		for _, s := range servers {
 			// In the pod it cannot be written to.

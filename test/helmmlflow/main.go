@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Helmmlflow does what Kubernetes would do with the Helm chart, without Kubernetes. Of the ha profile, it runs the migration and
-// two MLflow servers on one PostgreSQL with exactly the commands and environment of their pods, sends a call through the
-// collector with the pod's config, and asks MLflow under every name that it must or must not answer to. Of the single profile,
-// it does so with one server on a volume, and looks at its memory.
+// two MLflow servers on one PostgreSQL and a stand-in for S3 with exactly the commands and environment of their pods, sends a
+// call through the collector with the pod's config, and asks MLflow under every name that it must or must not answer to. Of the
+// single profile, it does so with one server on a volume, and looks at its memory.
 package main
 
 import (
@@ -24,6 +24,12 @@ import (
 
 // podIP is the address that the pods are told is theirs.
 const podIP = "10.1.2.3"
+
+// accessKey is the object store's.
+const accessKey = "mlflow-artifacts"
+
+// longPrompt is longer than a param holds.
+var longPrompt = strings.Repeat("What is 2+2? ", 1000)
 
 // account is a user of MLflow.
 type account struct{ name, password string }
@@ -67,10 +73,16 @@ func highlyAvailable(ctx context.Context, dir string) (err error) {
 	}
 	defer func() { err = errors.Join(err, postgres.Stop()) }()
 
+	objects, err := startBucket(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, objects.Close()) }()
+
 	secrets := accounts()
 	secrets["mlflow-database/uri"] = postgres.URI
-	secrets["minio-mlflow/AWS_ACCESS_KEY_ID"] = "mlflow"
-	secrets["minio-mlflow/AWS_SECRET_ACCESS_KEY"] = "not used: nothing is uploaded"
+	secrets["minio-mlflow/AWS_ACCESS_KEY_ID"] = accessKey
+	secrets["minio-mlflow/AWS_SECRET_ACCESS_KEY"] = "a secret that signs"
 	// As the chart's README says to make it.
 	if err := secrets.addConfig(dir, strings.Join([]string{
 		"[mlflow]",
@@ -102,7 +114,8 @@ func highlyAvailable(ctx context.Context, dir string) (err error) {
 			// Both make the tables of users at their first start. Kubernetes starts the one again that comes second.
 			for attempt := 1; ; attempt++ {
 				var err error
-				servers[i], err = startServer(ctx, chart, secrets, filepath.Join(dir, fmt.Sprintf("mlflow-%d", i)))
+				servers[i], err = startServer(ctx, chart, secrets, filepath.Join(dir, fmt.Sprintf("mlflow-%d", i)),
+					"http://minio.storage:9000", objects.url)
 				if err == nil || attempt == 2 {
 					return err
 				}
@@ -117,11 +130,11 @@ func highlyAvailable(ctx context.Context, dir string) (err error) {
 	if err := makeWriter(ctx, servers[0]); err != nil {
 		return err
 	}
-	if err := sendCall(ctx, chart, secrets, servers[0], dir, "What is 2+2?"); err != nil {
+	if err := sendCall(ctx, chart, secrets, servers[0], dir, longPrompt); err != nil {
 		return err
 	}
 	var errs []error
-	for _, check := range checks(servers) {
+	for _, check := range checks(servers, objects) {
 		err := check.do(ctx)
 		result := "ok   "
 		if err != nil {

@@ -67,8 +67,8 @@ func local(pod container, s secrets, dir string, replaced ...string) (args, env 
 	return args, env, nil
 }
 
-// startServer runs the container in a folder.
-func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, error) {
+// startServer runs the container in a folder, with text in its arguments and environment replaced.
+func startServer(ctx context.Context, c chart, s secrets, dir string, replaced ...string) (*server, error) {
 	pod := c.containers["mlflow"]
 	program, err := pod.program()
 	if err != nil {
@@ -78,7 +78,7 @@ func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	args, env, err := local(pod, s, dir, "--host=0.0.0.0", "--host=127.0.0.1", "--port=5000", "--port="+strconv.Itoa(port))
+	args, env, err := local(pod, s, dir, append(replaced, "--host=0.0.0.0", "--host=127.0.0.1", "--port=5000", "--port="+strconv.Itoa(port))...)
 	if err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func single(ctx context.Context, dir string) (err error) {
 	if err := makeWriter(ctx, server); err != nil {
 		return err
 	}
-	if err := sendCall(ctx, chart, secrets, server, dir, strings.Repeat("What is 2+2? ", 1000)); err != nil {
+	if err := sendCall(ctx, chart, secrets, server, dir, longPrompt); err != nil {
 		return err
 	}
 	fmt.Println("ok    single: a call, of a user who is no administrator")
