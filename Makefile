@@ -106,7 +106,7 @@ test-versions: $(VERSIONS:%=.tools/mlflow-%) .tools/servers ## what is said abou
 	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
 
 .PHONY: test-helm-mlflow
-test-helm-mlflow: .tools/helm .tools/mlflow-full .tools/servers ## run MLflow on PostgreSQL with the commands and environment that the chart gives it
+test-helm-mlflow: .tools/helm .tools/mlflow-full .tools/servers ## run MLflow, on PostgreSQL and on SQLite, with the commands and environment that the chart gives it
 	@go run ./test/helmmlflow
 
 # The definitions are those of the release that generate-crds takes the schemas from.

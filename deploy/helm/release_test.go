@@ -19,9 +19,10 @@ type (
 	labels map[string]string
 
 	metadata struct {
-		Name      string `yaml:"name"`
-		Namespace string `yaml:"namespace"`
-		Labels    labels `yaml:"labels"`
+		Name        string            `yaml:"name"`
+		Namespace   string            `yaml:"namespace"`
+		Labels      labels            `yaml:"labels"`
+		Annotations map[string]string `yaml:"annotations"`
 	}
 
 	selector struct {

@@ -5,6 +5,8 @@ package helm
 
 import (
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -63,7 +65,7 @@ var impossible = []struct {
 	},
 	{
 		name: "killed while the queue drains", set: "collector.queue.type=memory,collector.queue.size=64Mi,collector.terminationGracePeriodSeconds=300",
-		says: "leave it empty or set it to 316 or more",
+		says: "leave it empty or set it to 1084 or more",
 	},
 	{
 		name: "Kafka without brokers", set: "collector.kafka.enabled=true,collector.queue.type=memory,collector.queue.size=64Mi,networkPolicy.enabled=false",
@@ -174,6 +176,30 @@ func TestEachFailureIsTested(t *testing.T) {
 	require.Len(t, impossible, strings.Count(string(template), "append $errors"))
 }
 
+// Kubernetes takes memory in more ways than one.
+func TestMemoryLimitsAreUnderstood(t *testing.T) {
+	for set, bytes := range map[string]string{
+		"1Gi":        "1073741824",
+		"1.5Gi":      "1610612736",
+		"1500M":      "1500000000",
+		"1073741824": "1073741824",
+	} {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			limit, err := strconv.Atoi(bytes)
+			require.NoError(t, err)
+			rendered, err := render(t, "--set", "collector.resources.limits.memory="+set)
+			require.NoError(t, err, rendered)
+			require.Equal(t, strconv.Itoa(limit*55/100), parse(t, rendered).component(t, "collector").container(t).env("GOMEMLIMIT"))
+		})
+	}
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("mlflow: {resources: {limits: {memory: 1000000}}}"), 0o600))
+	output, err := render(t, "--values", file)
+	require.Error(t, err)
+	require.Contains(t, output, "mlflow.resources.limits.memory=1000000 is less than MLflow takes")
+}
+
 func TestWrongValuesAreRefused(t *testing.T) {
 	for set, says := range map[string]string{
 		"colector.replicas=3":                           "additional properties 'colector' not allowed",
@@ -186,6 +212,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"mlflow.service.loadBalancerSourceRanges={any}": "does not match pattern",
 		"mlflow.artifacts.destination=/tmp":             "does not match pattern",
 		"mlflowExporter.endpoint=mlflow:5000":           "does not match pattern",
+		"collector.resources.limits.memory=1GB":         "does not match pattern",
+		"networkPolicy.dnsPorts={dns}":                  "got string, want integer",
 	} {
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()

@@ -36,6 +36,7 @@ func TestNamesPortsAndLabelsMeanWhatIsThere(t *testing.T) {
 			checkDisruptionBudgets(t, r)
 			checkAutoscalers(t, r)
 			checkNetworkPolicies(t, r)
+			checkHooks(t, r)
 			checkMLflowIsReached(t, r)
 			checkCollectorConfig(t, r)
 		})
@@ -290,6 +291,25 @@ func checkNetworkPolicies(t *testing.T, r release) {
 			}
 			number, _ := w.port(p.TargetPort)
 			require.True(t, r.policiesOf(w)[0].letsIn(number, func(peer) bool { return true }), "nobody may use port %d of %s", p.Port, s.Metadata.Name)
+		}
+	}
+}
+
+// A namespace may deny what no policy allows, and a hook runs before the release's own objects are there.
+func checkHooks(t *testing.T, r release) {
+	t.Helper()
+	const hook, weight = "helm.sh/hook", "helm.sh/hook-weight"
+	for _, w := range r.workloads {
+		if w.Metadata.Annotations[hook] == "" {
+			continue
+		}
+		for _, policy := range r.policiesOf(w) {
+			require.Equal(t, w.Metadata.Annotations[hook], policy.Metadata.Annotations[hook], policy.Metadata.Name)
+			require.Equal(t, "before-hook-creation", policy.Metadata.Annotations["helm.sh/hook-delete-policy"])
+			before, err := strconv.Atoi(policy.Metadata.Annotations[weight])
+			require.NoError(t, err)
+			require.Negative(t, before, "%s comes before the Job, whose weight is 0", policy.Metadata.Name)
+			require.Empty(t, w.Metadata.Annotations[weight])
 		}
 	}
 }

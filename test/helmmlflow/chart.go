@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -34,19 +35,25 @@ type container struct {
 			} `yaml:"fieldRef"`
 		} `yaml:"valueFrom"`
 	} `yaml:"env"`
+	Resources struct {
+		Requests struct {
+			Memory string `yaml:"memory"`
+		} `yaml:"requests"`
+	} `yaml:"resources"`
 }
 
-// chart is what the chart makes of the values: containers by name, and the files of the collector's config.
+// chart is what the chart makes of some values: containers and files of ConfigMaps, by name.
 type chart struct {
 	containers map[string]container
-	config     map[string]string
+	files      map[string]string
 }
 
 // secrets has values by Secret and key, such as mlflow-admin/password.
 type secrets map[string]string
 
-func render(ctx context.Context) (chart, error) {
-	c := chart{containers: map[string]container{}}
+// render takes a file of the chart's tests.
+func render(ctx context.Context, values string) (chart, error) {
+	c := chart{containers: map[string]container{}, files: map[string]string{}}
 	helm, err := testbed.Made(".tools/helm", ".tools/helm")
 	if err != nil {
 		return c, err
@@ -56,7 +63,7 @@ func render(ctx context.Context) (chart, error) {
 		return c, err
 	}
 	cmd := exec.CommandContext(ctx, helm, "template", "llm", "deploy/helm/otelcol-mlflow", "--namespace", "telemetry",
-		"--kube-version", "1.37", "--values", values)
+		"--kube-version", "1.37", "--values", filepath.Join("deploy/helm/testdata/values", values))
 	cmd.Dir = root
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -67,11 +74,11 @@ func render(ctx context.Context) (chart, error) {
 	documents := yaml.NewDecoder(bytes.NewReader(rendered))
 	for {
 		var object struct {
-			Kind string `yaml:"kind"`
 			Spec struct {
 				Template struct {
 					Spec struct {
-						Containers []container `yaml:"containers"`
+						InitContainers []container `yaml:"initContainers"`
+						Containers     []container `yaml:"containers"`
 					} `yaml:"spec"`
 				} `yaml:"template"`
 			} `yaml:"spec"`
@@ -84,12 +91,11 @@ func render(ctx context.Context) (chart, error) {
 		if err != nil {
 			return c, err
 		}
-		for _, pod := range object.Spec.Template.Spec.Containers {
+		pods := object.Spec.Template.Spec
+		for _, pod := range slices.Concat(pods.InitContainers, pods.Containers) {
 			c.containers[pod.Name] = pod
 		}
-		if object.Kind == "ConfigMap" {
-			c.config = object.Data
-		}
+		maps.Copy(c.files, object.Data)
 	}
 }
 

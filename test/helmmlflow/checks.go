@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// request is one to MLflow, as somebody with the password sends it.
+// request is one to MLflow.
 type request struct {
 	method  string // empty means GET
 	path    string
 	host    string // Host header
 	origin  string // of the page that sends it; empty means no browser
-	nobody  bool   // without a password
+	as      account
 	body    string
 	answers string // text that the answer must have
 }
@@ -34,8 +34,8 @@ func (r request) send(ctx context.Context, address string) (int, error) {
 	if r.origin != "" {
 		req.Header.Set("Origin", r.origin)
 	}
-	if !r.nobody {
-		req.SetBasicAuth(username, password)
+	if r.as.name != "" {
+		req.SetBasicAuth(r.as.name, r.as.password)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -44,7 +44,7 @@ func (r request) send(ctx context.Context, address string) (int, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && !strings.Contains(string(body), r.answers) {
-		err = fmt.Errorf("%s answers without %q: %.300s", r.path, r.answers, body)
+		err = fmt.Errorf("%s answers without %.100q: %.300s", r.path, r.answers, body)
 	}
 	return resp.StatusCode, err
 }
@@ -55,9 +55,9 @@ type check struct {
 }
 
 // checks ask each server in turn, so that what one has, the other must show.
-func checks(servers []*server) []check {
+func checks(servers []*server, objects *bucket) []check {
 	const service = "llm-otelcol-mlflow-mlflow"
-	search := request{method: http.MethodPost, path: "/api/2.0/mlflow/experiments/search", body: `{"max_results": 10}`}
+	search := request{method: http.MethodPost, path: "/api/2.0/mlflow/experiments/search", body: `{"max_results": 10}`, as: writer}
 	var all []check
 	add := func(name string, want int, r request) {
 		all = append(all, check{name, func(ctx context.Context) error {
@@ -92,10 +92,23 @@ func checks(servers []*server) []check {
 	public.origin = "https://evil.example.com"
 	add("no answer to pages of others", http.StatusForbidden, public)
 	stranger := search
-	stranger.host, stranger.nobody = service+":80", true
+	stranger.host, stranger.as = service+":80", account{}
 	add("no answer without a password", http.StatusUnauthorized, stranger)
 	add("metrics, scraped by the pod's address", http.StatusOK,
-		request{path: "/metrics", host: podIP + ":5000", answers: "mlflow_http_request_total"})
+		request{path: "/metrics", host: podIP + ":5000", as: admin, answers: "mlflow_http_request_total"})
+	all = append(all, check{"the long prompt is in the bucket, and each server has it", func(ctx context.Context) error {
+		key, err := objects.prompt()
+		if err != nil {
+			return err
+		}
+		for _, s := range servers {
+			r := request{path: "/api/2.0/mlflow-artifacts/artifacts/" + key, host: service + ":80", as: writer, answers: longPrompt}
+			if _, err := r.send(ctx, s.address); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
 	return append(all, check{"nothing written outside of volumes", func(context.Context) error {
 		for _, s := range servers {
 			// In the pod it cannot be written to.

@@ -1,9 +1,10 @@
 // Copyright The otelcol-mlflow Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Helmmlflow does what Kubernetes would do with the Helm chart's ha profile, without Kubernetes: it renders the chart, runs
-// the migration and two MLflow servers on one PostgreSQL with exactly the commands and environment of their pods, sends a
-// call through the collector with the pod's config, and asks MLflow under every name that it must or must not answer to.
+// Helmmlflow does what Kubernetes would do with the Helm chart, without Kubernetes. Of the ha profile, it runs the migration and
+// two MLflow servers on one PostgreSQL and a stand-in for S3 with exactly the commands and environment of their pods, sends a
+// call through the collector with the pod's config, and asks MLflow under every name that it must or must not answer to. Of the
+// single profile, it does so with one server on a volume, and looks at its memory.
 package main
 
 import (
@@ -21,15 +22,22 @@ import (
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/testbed"
 )
 
-// values is the file of the chart's tests that has the ha profile, passwords and a public host.
-const values = "deploy/helm/testdata/values/mlflow-ha-minio.yaml"
-
 // podIP is the address that the pods are told is theirs.
 const podIP = "10.1.2.3"
 
-const (
-	username = "writer"
-	password = "correct horse battery staple"
+// accessKey is the object store's.
+const accessKey = "mlflow-artifacts"
+
+// longPrompt is longer than a param holds.
+var longPrompt = strings.Repeat("What is 2+2? ", 1000)
+
+// account is a user of MLflow.
+type account struct{ name, password string }
+
+var (
+	admin = account{"admin", "a password of the administrator"}
+	// writer is the collector's, who has no rights but to make experiments.
+	writer = account{"collector", "correct horse battery staple"}
 )
 
 func main() {
@@ -43,26 +51,50 @@ func main() {
 }
 
 func run(ctx context.Context) (err error) {
-	chart, err := render(ctx)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "otelcol-mlflow-helm-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := single(ctx, filepath.Join(dir, "single")); err != nil {
+		return err
+	}
+	return highlyAvailable(ctx, filepath.Join(dir, "ha"))
+}
+
+func highlyAvailable(ctx context.Context, dir string) (err error) {
+	chart, err := render(ctx, "mlflow-ha-minio.yaml")
+	if err != nil {
+		return err
+	}
 	postgres, err := testbed.StartPostgres(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, postgres.Stop()) }()
 
-	secrets, err := makeSecrets(dir, postgres.URI)
+	objects, err := startBucket(ctx)
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, chart, secrets); err != nil {
+	defer func() { err = errors.Join(err, objects.Close()) }()
+
+	secrets := accounts()
+	secrets["mlflow-database/uri"] = postgres.URI
+	secrets["minio-mlflow/AWS_ACCESS_KEY_ID"] = accessKey
+	secrets["minio-mlflow/AWS_SECRET_ACCESS_KEY"] = "a secret that signs"
+	// As the chart's README says to make it.
+	if err := secrets.addConfig(dir, strings.Join([]string{
+		"[mlflow]",
+		"default_permission = READ",
+		"database_uri = " + postgres.URI,
+		"admin_username = admin",
+		"authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+		"auth_cache_ttl_seconds = 60",
+	}, "\n")); err != nil {
+		return err
+	}
+	if err := migrate(ctx, chart, secrets, dir); err != nil {
 		return err
 	}
 	fmt.Println("ok    the migration Job")
@@ -79,9 +111,15 @@ func run(ctx context.Context) (err error) {
 	var group errgroup.Group
 	for i := range servers {
 		group.Go(func() error {
-			var err error
-			servers[i], err = startServer(ctx, chart, secrets, filepath.Join(dir, fmt.Sprintf("mlflow-%d", i)))
-			return err
+			// Both make the tables of users at their first start. Kubernetes starts the one again that comes second.
+			for attempt := 1; ; attempt++ {
+				var err error
+				servers[i], err = startServer(ctx, chart, secrets, filepath.Join(dir, fmt.Sprintf("mlflow-%d", i)),
+					"http://minio.storage:9000", objects.url)
+				if err == nil || attempt == 2 {
+					return err
+				}
+			}
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -89,11 +127,14 @@ func run(ctx context.Context) (err error) {
 	}
 	fmt.Println("ok    two pods of the MLflow Deployment, on one database")
 
-	if err := sendCall(ctx, chart, secrets, servers[0], dir); err != nil {
+	if err := makeWriter(ctx, servers[0]); err != nil {
+		return err
+	}
+	if err := sendCall(ctx, chart, secrets, servers[0], dir, longPrompt); err != nil {
 		return err
 	}
 	var errs []error
-	for _, check := range checks(servers) {
+	for _, check := range checks(servers, objects) {
 		err := check.do(ctx)
 		result := "ok   "
 		if err != nil {
@@ -105,27 +146,22 @@ func run(ctx context.Context) (err error) {
 	return errors.Join(errs...)
 }
 
-// makeSecrets makes what the values refer to: the value of each key, by Secret and key.
-func makeSecrets(dir, database string) (secrets, error) {
-	// As the chart's README says to make it.
-	config := filepath.Join(dir, "basic_auth.ini")
-	err := os.WriteFile(config, []byte(strings.Join([]string{
-		"[mlflow]",
-		"default_permission = READ",
-		"database_uri = " + database,
-		"admin_username = admin",
-		"authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
-		"auth_cache_ttl_seconds = 60",
-	}, "\n")), 0o600)
+// accounts are the Secrets that both profiles have.
+func accounts() secrets {
 	return secrets{
-		"mlflow-database/uri":                database,
-		"mlflow-admin/username":              username,
-		"mlflow-admin/password":              password,
-		"mlflow-writer/username":             username,
-		"mlflow-writer/password":             password,
-		"mlflow-flask/key":                   "a key that signs",
-		"minio-mlflow/AWS_ACCESS_KEY_ID":     "mlflow",
-		"minio-mlflow/AWS_SECRET_ACCESS_KEY": "not used: nothing is uploaded",
-		"mlflow-auth-config":                 config,
-	}, err
+		"mlflow-admin/username":  admin.name,
+		"mlflow-admin/password":  admin.password,
+		"mlflow-writer/username": writer.name,
+		"mlflow-writer/password": writer.password,
+		"mlflow-flask/key":       "a key that signs",
+	}
+}
+
+// addConfig makes basic_auth.ini a file in a new folder.
+func (s secrets) addConfig(dir, content string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	s["mlflow-auth-config"] = filepath.Join(dir, "basic_auth.ini")
+	return os.WriteFile(s["mlflow-auth-config"], []byte(content), 0o600)
 }

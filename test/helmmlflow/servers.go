@@ -28,17 +28,17 @@ type server struct {
 	cwd     string // working directory
 }
 
-func migrate(ctx context.Context, c chart, s secrets) error {
-	job := c.containers["migrate"]
-	program, err := job.program()
+func migrate(ctx context.Context, c chart, s secrets, dir string) error {
+	pod := c.containers["migrate"]
+	program, err := pod.program()
 	if err != nil {
 		return err
 	}
-	env, err := job.environment(s)
+	args, env, err := local(pod, s, dir)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, program, job.arguments(env)...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(testbed.CleanEnv(), env...)
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("migration: %w\n%s", err, output)
@@ -46,15 +46,31 @@ func migrate(ctx context.Context, c chart, s secrets) error {
 	return nil
 }
 
-// startServer runs the container in a folder. What is the pod's own, its ports and its volumes, is replaced by what there is
-// here.
-func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, error) {
+// local returns the arguments and environment of a container, with its volumes in a folder and other things that are its
+// pod's own replaced.
+func local(pod container, s secrets, dir string, replaced ...string) (args, env []string, err error) {
+	if env, err = pod.environment(s); err != nil {
+		return nil, nil, err
+	}
+	args = pod.arguments(env)
+	here := strings.NewReplacer(append(replaced,
+		"/etc/mlflow/basic_auth.ini", s["mlflow-auth-config"],
+		"=/metrics", "="+filepath.Join(dir, "metrics"),
+		"HOME=/tmp", "HOME="+dir,
+		"/mlflow/", filepath.Join(dir, "mlflow")+"/",
+	)...)
+	for _, list := range [][]string{args, env} {
+		for i := range list {
+			list[i] = here.Replace(list[i])
+		}
+	}
+	return args, env, nil
+}
+
+// startServer runs the container in a folder, with text in its arguments and environment replaced.
+func startServer(ctx context.Context, c chart, s secrets, dir string, replaced ...string) (*server, error) {
 	pod := c.containers["mlflow"]
 	program, err := pod.program()
-	if err != nil {
-		return nil, err
-	}
-	env, err := pod.environment(s)
 	if err != nil {
 		return nil, err
 	}
@@ -62,25 +78,15 @@ func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	metrics, cwd := filepath.Join(dir, "metrics"), filepath.Join(dir, "cwd")
-	for _, folder := range []string{metrics, cwd} {
+	args, env, err := local(pod, s, dir, append(replaced, "--host=0.0.0.0", "--host=127.0.0.1", "--port=5000", "--port="+strconv.Itoa(port))...)
+	if err != nil {
+		return nil, err
+	}
+	cwd := filepath.Join(dir, "cwd")
+	for _, folder := range []string{cwd, filepath.Join(dir, "metrics")} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, err
 		}
-	}
-	here := strings.NewReplacer(
-		"--host=0.0.0.0", "--host=127.0.0.1",
-		"--port=5000", "--port="+strconv.Itoa(port),
-		"/etc/mlflow/basic_auth.ini", s["mlflow-auth-config"],
-		"=/metrics", "="+metrics,
-		"HOME=/tmp", "HOME="+dir,
-	)
-	args := pod.arguments(env)
-	for i := range args {
-		args[i] = here.Replace(args[i])
-	}
-	for i := range env {
-		env[i] = here.Replace(env[i])
 	}
 	address := testbed.LoopbackAddress(port)
 	process, err := testbed.StartProcess(ctx, testbed.ProcessConfig{
@@ -100,15 +106,25 @@ func startServer(ctx context.Context, c chart, s secrets, dir string) (*server, 
 	return &server{Process: process, address: address, cwd: cwd}, nil
 }
 
+// makeWriter does what the chart's README says to do with curl.
+func makeWriter(ctx context.Context, mlflow *server) error {
+	_, err := request{
+		method: http.MethodPost, path: "/api/2.0/mlflow/users/create", host: "localhost:8085", as: admin,
+		body:    fmt.Sprintf(`{"username": %q, "password": %q}`, writer.name, writer.password),
+		answers: `"username"`,
+	}.send(ctx, mlflow.address)
+	return err
+}
+
 const persona = "tech_educator"
 
 // sendCall sends an LLM call through the collector with the chart's config, and returns when it has been written.
-func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir string) (err error) {
+func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir, prompt string) (err error) {
 	var configs []string
 	for _, arg := range c.containers["collector"].Args {
 		name := filepath.Base(arg)
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(c.config[name]), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(c.files[name]), 0o600); err != nil {
 			return err
 		}
 		configs = append(configs, path)
@@ -133,6 +149,7 @@ func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir strin
 	span.Attributes().PutStr(string(semconv.GenAIOperationName), semconv.OperationChat)
 	span.Attributes().PutStr(string(semconv.GenAIRequestModel), "gpt-4o")
 	span.Attributes().PutStr(string(semconv.PersonaID), persona)
+	span.Attributes().PutStr(string(semconv.GenAIInputMessages), fmt.Sprintf(`[{"role": "user", "parts": [{"type": "text", "content": %q}]}]`, prompt))
 	if err := collector.SendHTTP(ctx, traces); err != nil {
 		return err
 	}
@@ -142,7 +159,7 @@ func sendCall(ctx context.Context, c chart, s secrets, mlflow *server, dir strin
 // written returns when the call's run is finished, in the first experiment of a new database.
 func written(ctx context.Context, mlflow *server, collector *testbed.Collector) error {
 	search := request{
-		method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", host: podIP + ":5000",
+		method: http.MethodPost, path: "/api/2.0/mlflow/runs/search", host: podIP + ":5000", as: writer,
 		body:    `{"experiment_ids": ["1"], "filter": "tags.persona_id = '` + persona + `'"}`,
 		answers: "FINISHED",
 	}

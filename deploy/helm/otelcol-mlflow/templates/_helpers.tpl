@@ -59,11 +59,16 @@ default
 {{- end -}}
 {{- end -}}
 
-{{- /* A whole quantity such as 512Mi in bytes. */}}
+{{- /* A quantity as it was written: numbers in YAML arrive as floats. */}}
+{{- define "otelcol-mlflow.quantity" -}}
+{{- kindIs "string" . | ternary . (int64 .) -}}
+{{- end -}}
+
+{{- /* A quantity such as 512Mi, 1.5Gi or a number in bytes. */}}
 {{- define "otelcol-mlflow.bytes" -}}
 {{- $factors := dict "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 -}}
-{{- $quantity := . | toString -}}
-{{- mul (regexFind "^[0-9]+" $quantity | int64) (get $factors (regexFind "[A-Za-z]+$" $quantity) | default 1 | int64) -}}
+{{- $quantity := include "otelcol-mlflow.quantity" . -}}
+{{- mulf (regexFind "^[0-9.]+" $quantity) (get $factors (regexFind "[A-Za-z]+$" $quantity) | default 1) | int64 -}}
 {{- end -}}
 
 {{- /* Seconds that a queue in memory takes to drain, and a minute for what is under way. */}}
@@ -90,8 +95,35 @@ http://{{ include "otelcol-mlflow.mlflow" . }}:{{ .Values.mlflow.service.port }}
 {{- end -}}
 {{- end -}}
 
+{{- /* How many pods, in the object's spec: (dict "root" $ "values" .Values.collector "kind" "Deployment" "name" "x"). An
+autoscaler owns the number, but when helm takes a field away that it once set, Kubernetes makes it 1, and a StatefulSet's
+queues wait for their pods to come back. So it stays what it is, and at least the minimum, because an autoscaler does not
+touch an object that was scaled to 0. Without a cluster to look at (`helm template`, Argo CD) nothing is said. */}}
+{{- define "otelcol-mlflow.replicas" -}}
+{{- if not .values.autoscaling.enabled -}}
+replicas: {{ .values.replicas }}
+{{- else -}}
+{{- with lookup "apps/v1" .kind .root.Release.Namespace .name -}}
+replicas: {{ max (int .spec.replicas) (int $.values.autoscaling.minReplicas) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "otelcol-mlflow.highlyAvailable" -}}
 {{- if and .Values.mlflow.enabled (eq .Values.mlflow.profile "ha") -}}true{{- end -}}
+{{- end -}}
+
+{{- /* The way to the cluster's DNS, for a NetworkPolicy. */}}
+{{- define "otelcol-mlflow.dnsEgress" -}}
+- to:
+    {{- toYaml .Values.networkPolicy.dnsTo | nindent 4 }}
+  ports:
+    {{- range $port := .Values.networkPolicy.dnsPorts }}
+    {{- range list "UDP" "TCP" }}
+    - port: {{ $port }}
+      protocol: {{ . }}
+    {{- end }}
+    {{- end }}
 {{- end -}}
 
 {{- define "otelcol-mlflow.podSecurity" -}}

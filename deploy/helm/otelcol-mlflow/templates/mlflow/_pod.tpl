@@ -40,3 +40,28 @@ how Prometheus scrapes. https://mlflow.org/docs/latest/self-hosting/security/net
 - name: GIT_PYTHON_REFRESH
   value: quiet
 {{- end -}}
+
+{{- /* The container that brings the database to MLflow's schema. */}}
+{{- define "otelcol-mlflow.mlflow.migrate" -}}
+{{- $mlflow := .Values.mlflow -}}
+- name: migrate
+  image: {{ include "otelcol-mlflow.image" (dict "root" . "image" $mlflow.image) }}
+  imagePullPolicy: {{ $mlflow.image.pullPolicy }}
+  command: [mlflow, db, upgrade]
+  args: [$(MLFLOW_BACKEND_STORE_URI)]
+  env:
+    {{- include "otelcol-mlflow.mlflow.databaseEnv" . | nindent 4 }}
+    {{- include "otelcol-mlflow.mlflow.commonEnv" . | nindent 4 }}
+  resources:
+    requests: {cpu: 100m, memory: 512Mi}
+    limits: {memory: 1Gi}
+  securityContext:
+    {{- include "otelcol-mlflow.containerSecurity" . | nindent 4 }}
+  volumeMounts:
+    - name: tmp
+      mountPath: /tmp
+    {{- if not (include "otelcol-mlflow.highlyAvailable" .) }}
+    - name: data
+      mountPath: /mlflow
+    {{- end }}
+{{- end -}}
