@@ -66,13 +66,20 @@ func kafkaOfChart(t *testing.T) string {
 	}
 }
 
-func testKafka(t *testing.T, gateway []string) {
+// startKafka starts a broker and the server behind the gateways.
+func startKafka(t *testing.T) (*testbed.Kafka, *testbed.FastTrackML) {
+	t.Helper()
 	kafka, err := testbed.StartKafka(t.Context(), t.TempDir())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
 	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	return kafka, server
+}
+
+func testKafka(t *testing.T, gateway []string) {
+	kafka, server := startKafka(t)
 
 	start := func(configs []string, set ...string) *testbed.Collector {
 		collector, err := testbed.StartCollector(t.Context(), testbed.CollectorConfig{
@@ -169,12 +176,7 @@ func testKafka(t *testing.T, gateway []string) {
 
 // While MLflow is down and the queue is full, Kafka waits: a message that is refused would be counted again.
 func TestKafkaWaitsWhileTheQueueIsFull(t *testing.T) {
-	kafka, err := testbed.StartKafka(t.Context(), t.TempDir())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
-	server, err := testbed.StartFastTrackML(t.Context(), testbed.FastTrackMLConfig{Dir: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	kafka, server := startKafka(t)
 	require.NoError(t, server.Kill())
 	brokers := "KAFKA_BROKERS=[" + kafka.Address + "]"
 	agent := startCollector(t, "agent-kafka.yaml", server.URL, brokers)
