@@ -30,6 +30,19 @@ GRANT SELECT ON alembic_version, experiments TO otelcol_mlflow;
 GRANT INSERT ON runs, params, tags, metrics, latest_metrics TO otelcol_mlflow;
 GRANT SELECT (run_uuid) ON runs TO otelcol_mlflow;
 
+-- Optional: spares the database a third to a half of the work, by not looking up the run of each param, tag and metric that was
+-- inserted with it a moment ago. The collector makes use of it only while these tables have no triggers, rules or foreign keys
+-- but MLflow's. PostgreSQL 15 or later, by a superuser or one who may pass it on.
+DO $$
+BEGIN
+    IF current_setting('server_version_num')::int >= 150000 THEN
+        IF has_parameter_privilege('session_replication_role', 'SET WITH GRANT OPTION') THEN
+            EXECUTE 'GRANT SET ON PARAMETER session_replication_role TO otelcol_mlflow'; -- older servers cannot parse it
+        END IF;
+    END IF;
+END
+$$;
+
 -- Needs an administrator, or the one who created the role.
 DO $$
 BEGIN

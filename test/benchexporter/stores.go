@@ -128,7 +128,11 @@ func benchStores(ctx context.Context, dir string, postgres *testbed.Postgres, ml
 	fmt.Println()
 	ok = bar("rate of `postgres` against `rest`", sql.median()/rest.median(), minStoreRatio)
 	ok = bar("runs/s of `postgres`", sql.median(), minStoreRate) && ok
-	return bar("rate of the API's users beside `postgres`", beside.median()/users.median(), minBeside) && ok, nil
+	var kept []float64
+	for i, rate := range beside.rates {
+		kept = append(kept, rate/users.rates[i])
+	}
+	return bar("rate of the API's users beside `postgres` (median of pairs)", median(kept), minBeside) && ok, nil
 }
 
 // storeBench is a collector with one of the stores.
@@ -166,10 +170,10 @@ func (b *storeBench) measure(ctx context.Context, runs int) error {
 	return err
 }
 
-// until sends requests until done, one in each interval, and never more calls than are soon written. It returns the rate at
+// until sends requests until done, one in each interval, and never many more calls than are written. It returns the rate at
 // which they were.
 func (b *storeBench) until(ctx context.Context, done <-chan struct{}, every time.Duration) (float64, error) {
-	const ahead = 10 * requestSpans
+	const ahead = 10 * requestSpans // and how often it is looked at, which takes CPU too
 	first, _, err := b.state(ctx)
 	if err != nil {
 		return 0, err
@@ -190,6 +194,9 @@ func (b *storeBench) until(ctx context.Context, done <-chan struct{}, every time
 			return 0, err
 		}
 		sent += requestSpans
+		if int(sent-first)%ahead != 0 {
+			continue
+		}
 		if err := b.wait(ctx, sent-ahead); err != nil {
 			return 0, err
 		}
@@ -198,7 +205,7 @@ func (b *storeBench) until(ctx context.Context, done <-chan struct{}, every time
 
 // wait waits until so many runs are written since the collector was started.
 func (b *storeBench) wait(ctx context.Context, runs float64) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		if written, _, err := b.state(ctx); err != nil || written >= runs {
@@ -214,13 +221,14 @@ func (b *storeBench) wait(ctx context.Context, runs float64) error {
 
 // state is how many runs the collector has written, and the CPU seconds that it has taken.
 func (b *storeBench) state(ctx context.Context) (written, cpu float64, err error) {
-	own, err := b.collector.OwnMetrics(ctx, "otelcol_process_cpu_seconds")
+	const seconds = "otelcol_process_cpu_seconds"
+	own, err := b.collector.OwnMetrics(ctx, seconds, "otelcol_mlflow_runs_written")
+	if err == nil {
+		return own[1], own[0], nil
+	}
+	own, err = b.collector.OwnMetrics(ctx, seconds) // before the first run there is no other
 	if err != nil {
 		return 0, 0, err
 	}
-	runs, err := b.collector.OwnMetrics(ctx, "otelcol_mlflow_runs_written")
-	if err != nil {
-		return 0, own[0], nil //nolint:nilerr // there is no such metric before the first run
-	}
-	return runs[0], own[0], nil
+	return 0, own[0], nil
 }

@@ -92,15 +92,28 @@ func (c *childRows) add(r *Run) {
 	}
 }
 
-func (c *childRows) insert(ctx context.Context, tx pgx.Tx) error {
+// mayBeUnchecked asks whether the user may have childRows inserted without a look-up of the run of each, and that would leave
+// out nothing else: no trigger, rule or foreign key that an operator has made.
+const mayBeUnchecked = `
+WITH children (oid) AS (SELECT to_regclass(name) FROM unnest('{params, tags, metrics, latest_metrics}'::text[]) AS name)
+SELECT has_parameter_privilege('session_replication_role', 'SET')
+   AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid IN (SELECT oid FROM children) AND NOT (tgisinternal AND tgconstrrelid = to_regclass('runs')))
+   AND NOT EXISTS (SELECT FROM pg_rewrite WHERE ev_class IN (SELECT oid FROM children))`
+
+// insert is the last thing in a transaction, which has inserted the runs of all rows itself, so that they are there. Unchecked
+// spares the database to look them up again for each row, which is a third to a half of its work.
+func (c *childRows) insert(ctx context.Context, tx pgx.Tx, unchecked bool) error {
+	if len(c.tags.runs) == 0 { // each run has one
+		return nil
+	}
 	var b pgx.Batch
+	if unchecked {
+		b.Queue("SET LOCAL session_replication_role = replica")
+	}
 	c.params.queue(&b, "params")
 	c.tags.queue(&b, "tags")
 	c.metrics.queue(&b, "metrics")
 	c.latest.queue(&b, "latest_metrics")
-	if b.Len() == 0 {
-		return nil
-	}
 	return tx.SendBatch(ctx, &b).Close()
 }
 

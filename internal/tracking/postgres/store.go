@@ -196,7 +196,7 @@ func (s *Store) attempt(ctx context.Context, do func(context.Context, pgx.Tx) er
 
 // insert writes runs.
 func (s *Store) insert(ctx context.Context, tx pgx.Tx, batch []item) error {
-	experiments, err := s.begin(ctx, tx, batch)
+	experiments, unchecked, err := s.begin(ctx, tx, batch)
 	if err != nil {
 		return err
 	}
@@ -223,15 +223,16 @@ func (s *Store) insert(ctx context.Context, tx pgx.Tx, batch []item) error {
 			it.result.Existed = true
 		}
 	}
-	return children.insert(ctx, tx)
+	return children.insert(ctx, tx, unchecked)
 }
 
 // writeLock is the lock that inserts take anyway. Taken first, it makes a migration of these tables wait until the
 // transaction has ended, so that the schema that is looked at next stays what it is.
 const writeLock = "LOCK TABLE runs, params, tags, metrics, latest_metrics IN ROW EXCLUSIVE MODE"
 
-// begin makes sure that the schema is known and reads the experiments of the batch.
-func (s *Store) begin(ctx context.Context, tx pgx.Tx, batch []item) (experiments, error) {
+// begin makes sure that the schema is known and reads the experiments of the batch, and whether childRows may be inserted
+// unchecked.
+func (s *Store) begin(ctx context.Context, tx pgx.Tx, batch []item) (found experiments, unchecked bool, err error) {
 	var ids []int64
 	for _, it := range batch {
 		if id, err := strconv.ParseInt(it.run.Experiment.ID, 10, 64); err == nil && !slices.Contains(ids, id) {
@@ -239,7 +240,7 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, batch []item) (experiments
 		}
 	}
 	milliseconds := strconv.FormatInt(s.timeout.Milliseconds(), 10)
-	found := make(experiments)
+	found = make(experiments)
 	var heads []string
 	var b pgx.Batch
 	// If this process is cut off, its locks must not outlive its next attempt.
@@ -251,10 +252,14 @@ func (s *Store) begin(ctx context.Context, tx pgx.Tx, batch []item) (experiments
 	})
 	b.Queue("SELECT experiment_id, name, lifecycle_stage, artifact_location FROM experiments WHERE experiment_id = ANY($1::bigint[])", ids).
 		Query(found.read)
-	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
-		return nil, err
+	var major int
+	if _, err := fmt.Sscan(tx.Conn().PgConn().ParameterStatus("server_version"), &major); err == nil && major >= 15 { // has_parameter_privilege
+		b.Queue(mayBeUnchecked).QueryRow(func(row pgx.Row) error { return row.Scan(&unchecked) })
 	}
-	return found, s.checkSchema(ctx, tx, heads)
+	if err := tx.SendBatch(ctx, &b).Close(); err != nil {
+		return nil, false, err
+	}
+	return found, unchecked, s.checkSchema(ctx, tx, heads)
 }
 
 // experiments are those of a batch, by their id as MLflow's API has it.
@@ -337,7 +342,7 @@ func (s *Store) Check(ctx context.Context) error {
 				Hint: "the user of `store::dsn` lacks " + missing + ": run deploy/postgres/role.sql in MLflow's database",
 			}
 		}
-		_, err := s.begin(ctx, tx, nil)
+		_, _, err := s.begin(ctx, tx, nil)
 		return err
 	})
 	if err != nil {

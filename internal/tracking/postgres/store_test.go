@@ -77,6 +77,60 @@ func TestConformsWithoutPreparedStatements(t *testing.T) {
 	trackingtest.WriterSuite(t, s.MLflow.URL, bySQL(s.open(t, postgres.Config{DSN: s.dsn() + "?default_query_exec_mode=exec"})))
 }
 
+// Foreign keys are then checked by the database.
+func TestConformsWithoutTheOptionalRight(t *testing.T) {
+	s := shared(t)
+	conn := s.admin(t)
+	run(t, conn, "REVOKE SET ON PARAMETER session_replication_role FROM otelcol_mlflow")
+	t.Cleanup(func() {
+		_, err := conn.Exec(context.Background(), "GRANT SET ON PARAMETER session_replication_role TO otelcol_mlflow")
+		require.NoError(t, err)
+	})
+	trackingtest.WriterSuite(t, s.MLflow.URL, bySQL(s.open(t, postgres.Config{})))
+	require.True(t, lookedUp(t, s))
+}
+
+func TestRunsAreNotLookedUpAgain(t *testing.T) {
+	require.False(t, lookedUp(t, shared(t)))
+}
+
+// lookedUp reports whether foreign keys are checked, which leaves the transaction's mark in a run's row.
+func lookedUp(t *testing.T, s *servers) (marked bool) {
+	experiment := s.newExperiment(t)
+	requireWritten(t, s.open(t, postgres.Config{}).Write(t.Context(), newRuns(experiment, 1)), false)
+	require.NoError(t, s.admin(t).QueryRow(t.Context(), "SELECT xmax <> '0' FROM runs WHERE experiment_id = $1::int", experiment.ID).Scan(&marked))
+	return marked
+}
+
+func TestWhatAnOperatorAddsToTheTablesIsNotLeftOut(t *testing.T) {
+	s := shared(t)
+	conn, experiment := s.admin(t), s.newExperiment(t)
+	run(t, conn, "CREATE TABLE audit (what text)", "GRANT INSERT ON audit TO otelcol_mlflow", "CREATE TABLE allowed (key text PRIMARY KEY)",
+		"CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO audit VALUES (NEW.key); RETURN NEW; END $$")
+	for name, test := range map[string]struct{ make, remove string }{
+		"trigger":     {"CREATE TRIGGER audit AFTER INSERT ON params FOR EACH ROW EXECUTE FUNCTION audit()", "DROP TRIGGER audit ON params"},
+		"rule":        {"CREATE RULE audit AS ON INSERT TO params DO ALSO INSERT INTO audit VALUES (NEW.key)", "DROP RULE audit ON params"},
+		"foreign key": {"ALTER TABLE params ADD CONSTRAINT allowed FOREIGN KEY (key) REFERENCES allowed NOT VALID", "ALTER TABLE params DROP CONSTRAINT allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, conn, "TRUNCATE audit", test.make)
+			t.Cleanup(func() {
+				_, err := conn.Exec(context.Background(), test.remove)
+				require.NoError(t, err)
+			})
+			result := s.open(t, postgres.Config{}).Write(t.Context(), newRuns(experiment, 1))[0]
+			if name == "foreign key" {
+				require.ErrorContains(t, result.Err, "23503 params allowed")
+				return
+			}
+			require.NoError(t, result.Err)
+			var audited int
+			require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM audit").Scan(&audited))
+			require.Equal(t, 2, audited)
+		})
+	}
+}
+
 // tables are those that a run has rows in.
 var tables = []string{"latest_metrics", "metrics", "params", "runs", "tags"}
 
