@@ -4,7 +4,6 @@
 package mlflowexporter
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -19,7 +18,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/metadata"
-	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
 )
 
@@ -50,6 +48,7 @@ type doubts struct {
 // doubt is a span to look at again.
 type doubt struct {
 	ExperimentID string    `json:"experiment_id"`
+	Start        int64     `json:"start,omitempty"` // of sought
 	Since        time.Time `json:"since"`
 	Due          time.Time `json:"due"`
 	// Kept is the run that was to stay when others were deleted, until it is known that it did.
@@ -93,24 +92,24 @@ func (d *doubts) load(ctx context.Context) error {
 }
 
 // add notes a span, or that there is a new doubt about it. It is called before the call that may make a second run.
-func (d *doubts) add(ctx context.Context, span key, experimentID string) {
+func (d *doubts) add(ctx context.Context, span sought, experimentID string) {
 	now := time.Now()
-	what := doubt{ExperimentID: experimentID, Since: now, Due: now.Add(d.after)}
+	what := doubt{ExperimentID: experimentID, Start: span.start, Since: now, Due: now.Add(d.after)}
 	d.mu.Lock()
-	before, known := d.open[span]
+	before, known := d.open[span.key]
 	full := !known && len(d.open) >= maxDoubts
 	if !full {
 		if known {
 			what.Since, what.Kept = before.Since, before.Kept
 		}
-		d.open[span] = what
+		d.open[span.key] = what
 	}
 	d.mu.Unlock()
 	if full {
 		d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
 		return
 	}
-	d.store(ctx, span, what)
+	d.store(ctx, span.key, what)
 }
 
 // store remembers a doubt through a restart.
@@ -155,45 +154,82 @@ func (d *doubts) run(ctx context.Context) {
 	}
 }
 
-// maxFailures is how many look-ups in a row may fail in a round, so that one fault in five does not keep it from its work
+// maxFailures is how many calls in a row may fail in a round, so that one fault in five does not keep it from its work
 // and an outage does not keep it at work.
 const maxFailures = 3
 
-// settleDue looks at all spans that are due, one after the other. Those that it cannot look at stay for the next round.
+// settleDue looks at all spans that are due, some at a time. Those that it cannot look at stay for the next round.
 func (d *doubts) settleDue(ctx context.Context, now time.Time) {
-	d.mu.Lock()
-	due := make(map[key]doubt)
-	for span, what := range d.open {
-		if !what.Due.After(now) {
-			due[span] = what
-		}
-	}
-	d.mu.Unlock()
 	failures := 0
-	for span, what := range due {
-		settled, err := d.look(ctx, span, &what)
+	goesOn := func(err error) bool {
 		if err == nil {
 			failures = 0
+			return true
 		}
-		switch {
-		case d.renewed(span, what):
-			// There is a new doubt, with a time of its own.
-		case err == nil && settled:
-			d.remove(ctx, span)
-		case err == nil && now.Sub(what.Since) > maxDoubtAge:
-			d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
-			d.remove(ctx, span)
-		case err == nil:
-			what.Due = now.Add(d.after)
-			d.update(span, what)
-		default:
-			d.update(span, what)
-			d.logger.Debug("Looking for second runs is put off", zap.Error(err))
-			if failures++; failures == maxFailures {
+		d.logger.Debug("Looking for second runs is put off", zap.Error(err))
+		failures++
+		return failures < maxFailures
+	}
+	for _, due := range d.due(now) {
+		found, err := runsOf(ctx, d.client, due.experimentID, due.spans...)
+		if !goesOn(err) {
+			return
+		}
+		for span, runs := range found {
+			if !goesOn(d.settle(ctx, now, span, due.doubts[span], runs)) {
 				return
 			}
 		}
 	}
+}
+
+// dueDoubts are doubts of one experiment that are looked at together.
+type dueDoubts struct {
+	experimentID string
+	spans        []sought
+	doubts       map[key]doubt
+}
+
+// due returns what is to be looked at, by the first span of each part: in no order, so that what fails each time does not keep
+// the same others waiting.
+func (d *doubts) due(now time.Time) map[key]dueDoubts {
+	spans, due := make(map[string][]sought), make(map[key]doubt)
+	d.mu.Lock()
+	for span, what := range d.open {
+		if !what.Due.After(now) {
+			spans[what.ExperimentID] = append(spans[what.ExperimentID], sought{span, what.Start})
+			due[span] = what
+		}
+	}
+	d.mu.Unlock()
+	parts := make(map[key]dueDoubts)
+	for experimentID, spans := range spans {
+		slices.SortFunc(spans, earlier)
+		for some := range slices.Chunk(spans, lookAtOnce) {
+			parts[some[0].key] = dueDoubts{experimentID, some, due}
+		}
+	}
+	return parts
+}
+
+// settle ends the doubt about a span, or puts off its end.
+func (d *doubts) settle(ctx context.Context, now time.Time, span key, what doubt, runs []tracking.FoundRun) error {
+	settled, err := d.keepOne(ctx, span, &what, runs)
+	switch {
+	case d.renewed(span, what):
+		// There is a new doubt, with a time of its own.
+	case err != nil:
+		d.update(span, what)
+	case settled:
+		d.remove(ctx, span)
+	case now.Sub(what.Since) > maxDoubtAge:
+		d.telemetry.MlflowDoubtsDropped.Add(ctx, 1)
+		d.remove(ctx, span)
+	default:
+		what.Due = now.Add(d.after)
+		d.update(span, what)
+	}
+	return err
 }
 
 // renewed reports whether the doubt about a span is no longer the one that was looked at.
@@ -217,13 +253,10 @@ func (d *doubts) update(span key, what doubt) {
 	d.open[span] = what
 }
 
-// look keeps one of the span's runs and deletes the others. It reports false while there is none that is finished, and
+// keepOne keeps the first of a span's runs and deletes the others. It reports false while there is none that is finished, and
 // until it has seen that the one that it kept is still there.
-func (d *doubts) look(ctx context.Context, span key, what *doubt) (settled bool, err error) {
-	runs, err := runsOf(ctx, d.client, what.ExperimentID, span)
+func (d *doubts) keepOne(ctx context.Context, span key, what *doubt, runs []tracking.FoundRun) (settled bool, err error) {
 	switch {
-	case err != nil:
-		return false, err
 	case len(runs) == 0 && what.Kept != "":
 		// Another collector had one of the others finished in the meantime, kept that, and deleted this one. Now both are
 		// finished; in the next round everybody keeps the same.
@@ -246,26 +279,6 @@ func (d *doubts) look(ctx context.Context, span key, what *doubt) (settled bool,
 			zap.Stringer("span", span), zap.String("run_id", second.ID), zap.String("kept_run_id", runs[0].ID))
 	}
 	return false, nil
-}
-
-// runsOf returns the active runs of a span, the one to keep first: finished before running, then the smallest id. The rule
-// needs nothing but what every collector sees.
-func runsOf(ctx context.Context, client *tracking.Client, experimentID string, span key) ([]tracking.FoundRun, error) {
-	runs, err := client.RunsByTag(ctx, experimentID, run.TagSpanID, span.span.String())
-	if err != nil {
-		return nil, err
-	}
-	runs = slices.DeleteFunc(runs, func(r tracking.FoundRun) bool { return r.Tag(run.TagTraceID) != span.trace.String() })
-	slices.SortFunc(runs, func(a, b tracking.FoundRun) int {
-		if running := a.Status == tracking.StatusRunning; running != (b.Status == tracking.StatusRunning) {
-			if running {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Compare(a.ID, b.ID)
-	})
-	return runs, nil
 }
 
 // String is the key as logs and the storage have it.

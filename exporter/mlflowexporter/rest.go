@@ -6,6 +6,7 @@ package mlflowexporter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,34 +62,65 @@ func (s *rest) close(ctx context.Context) error { return s.storage.Close(ctx) }
 
 func (s *rest) write(ctx context.Context, entries []entry) {
 	var writing sync.WaitGroup
-	for i := range entries {
-		e := &entries[i]
-		if err := s.slots.Acquire(ctx, 1); err != nil {
-			e.done("", false, err)
-			continue
-		}
-		writing.Go(func() {
-			defer s.slots.Release(1)
-			s.telemetry.MlflowRunsInFlight.Add(ctx, 1)
-			defer s.telemetry.MlflowRunsInFlight.Add(ctx, -1)
-			var runID string
-			var found bool
-			var err error
-			if panicked := protect(func() { runID, found, err = s.writeOne(ctx, e) }); panicked != nil {
-				err = panicked
+	for some := range slices.Chunk(entries, lookAtOnce) {
+		first := s.lookUp(ctx, some)
+		for i := range some {
+			e := &some[i]
+			if err := s.slots.Acquire(ctx, 1); err != nil {
+				e.done("", false, err)
+				continue
 			}
-			e.done(runID, found, err)
-		})
+			writing.Go(func() {
+				defer s.slots.Release(1)
+				s.telemetry.MlflowRunsInFlight.Add(ctx, 1)
+				defer s.telemetry.MlflowRunsInFlight.Add(ctx, -1)
+				var runID string
+				var found bool
+				var err error
+				if panicked := protect(func() { runID, found, err = s.writeOne(ctx, e, first[e.span]) }); panicked != nil {
+					err = panicked
+				}
+				e.done(runID, found, err)
+			})
+		}
 	}
 	writing.Wait()
 }
 
-func (s *rest) writeOne(ctx context.Context, e *entry) (runID string, found bool, err error) {
+// lookUp says how the writing of each entry begins. Spans that may have been written before this process could know are looked
+// for together; where that fails, each will be by itself, with the error that this may have.
+func (s *rest) lookUp(ctx context.Context, entries []entry) map[key]progress {
+	first := make(map[key]progress, len(entries))
+	spans := make(map[string][]sought) // by the id of their experiment
+	for i := range entries {
+		e := &entries[i]
+		p, look := s.writer.first(e.span, s.dedupe == DedupeAlways || s.horizon.mayBeOld(e.end))
+		first[e.span] = p
+		if look {
+			spans[e.experiment.ID] = append(spans[e.experiment.ID], sought{e.span, e.start.UnixMilli()})
+		}
+	}
+	for experimentID, spans := range spans {
+		if len(spans) == 1 || s.slots.Acquire(ctx, 1) != nil {
+			continue
+		}
+		found, err := runsOf(ctx, s.writer.client, experimentID, spans...)
+		s.slots.Release(1)
+		if err != nil {
+			continue
+		}
+		for span, runs := range found {
+			first[span] = progressOf(runs)
+		}
+	}
+	return first
+}
+
+func (s *rest) writeOne(ctx context.Context, e *entry, first progress) (runID string, found bool, err error) {
 	r, err := e.build()
 	if err != nil {
 		return "", false, err
 	}
-	mayExist := s.dedupe == DedupeAlways || s.horizon.mayBeOld(e.end)
 	s.horizon.extend(ctx, e.end)
-	return s.writer.write(ctx, e.span, mayExist, e.experiment.ID, &r)
+	return s.writer.write(ctx, e.span, first, e.experiment.ID, &r)
 }

@@ -72,9 +72,9 @@ func newWriter(client *tracking.Client, doubts *doubts) *writer {
 	return &writer{client: client, doubts: doubts, unfinished: unfinished, done: done, busy: make(map[key]struct{})}
 }
 
-// write writes the run of a span, or what an earlier attempt has left to do of it. If mayExist is true, the span may have
-// been written before this process could know. It reports whether the run was found, finished by an earlier attempt.
-func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentID string, r *run.Run) (runID string, found bool, err error) {
+// write writes the run of a span, or what an earlier attempt has left to do of it. Of a span that is not known here, first says
+// how it begins, or what a look-up has found. It reports whether the run was found, finished by an earlier attempt.
+func (w *writer) write(ctx context.Context, span key, first progress, experimentID string, r *run.Run) (runID string, found bool, err error) {
 	if !w.begin(span) {
 		return "", false, errBusy
 	}
@@ -83,8 +83,8 @@ func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentI
 		return id, true, nil
 	}
 	p, ok := w.unfinished.Get(span)
-	if !ok && !mayExist {
-		p.state = absent
+	if !ok || p.state == unknown && (first.looked || first.runID != "") {
+		p = first
 	}
 	for p.state != finished {
 		if err := w.step(ctx, &p, span, experimentID, r); err != nil {
@@ -95,6 +95,21 @@ func (w *writer) write(ctx context.Context, span key, mayExist bool, experimentI
 	w.unfinished.Remove(span)
 	w.done.Add(span, p.runID)
 	return p.runID, p.found, nil
+}
+
+// first says how the writing of a span begins, and whether its runs have to be looked for, which mayExist says of a span that
+// is not known here.
+func (w *writer) first(span key, mayExist bool) (p progress, look bool) {
+	if w.done.Contains(span) {
+		return progress{}, false
+	}
+	if p, ok := w.unfinished.Peek(span); ok {
+		return p, p.state == unknown
+	}
+	if mayExist {
+		return progress{}, true
+	}
+	return progress{state: absent}, false
 }
 
 // waiting is how many runs wait for another attempt.
@@ -124,7 +139,7 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 		return w.look(ctx, p, span, experimentID)
 	case absent:
 		if p.looked {
-			w.doubts.add(ctx, span, experimentID)
+			w.doubts.add(ctx, sought{span, r.Start}, experimentID)
 		}
 		id, err := w.client.CreateRun(ctx, tracking.NewRun{
 			ExperimentID: experimentID, Name: r.Name, User: r.User, StartTime: r.Start, Tags: keyValues(r.Tags),
@@ -132,7 +147,7 @@ func (w *writer) step(ctx context.Context, p *progress, span key, experimentID s
 		if err != nil {
 			if class(err) == tracking.OutcomeUnknown {
 				p.state = unknown
-				w.doubts.add(ctx, span, experimentID)
+				w.doubts.add(ctx, sought{span, r.Start}, experimentID)
 			}
 			return err
 		}
@@ -159,11 +174,11 @@ func (w *writer) log(ctx context.Context, p *progress, span key, experimentID st
 	if class(err) != tracking.Permanent {
 		return err
 	}
-	runs, lookErr := runsOf(ctx, w.client, experimentID, span)
+	found, lookErr := runsOf(ctx, w.client, experimentID, sought{key: span})
 	if lookErr != nil {
 		return lookErr
 	}
-	if !slices.ContainsFunc(runs, func(f tracking.FoundRun) bool { return f.ID == p.runID && f.HasParams }) {
+	if !slices.ContainsFunc(found[span], func(f tracking.FoundRun) bool { return f.ID == p.runID && f.HasParams }) {
 		return err
 	}
 	return w.client.LogBatch(ctx, p.runID, nil, metricValues(r))
@@ -171,18 +186,23 @@ func (w *writer) log(ctx context.Context, p *progress, span key, experimentID st
 
 // look searches the run of a span that may have been written before.
 func (w *writer) look(ctx context.Context, p *progress, span key, experimentID string) error {
-	runs, err := runsOf(ctx, w.client, experimentID, span)
-	switch {
-	case err != nil:
+	found, err := runsOf(ctx, w.client, experimentID, sought{key: span})
+	if err != nil {
 		return err
-	case len(runs) == 0:
-		p.state, p.looked = absent, true
-	case runs[0].Status == tracking.StatusRunning:
-		p.state, p.runID, p.begun = created, runs[0].ID, true
-	default:
-		p.state, p.runID, p.found = finished, runs[0].ID, true
 	}
+	*p = progressOf(found[span])
 	return nil
+}
+
+// progressOf is what the runs of a span say that were found.
+func progressOf(runs []tracking.FoundRun) progress {
+	switch {
+	case len(runs) == 0:
+		return progress{state: absent, looked: true}
+	case runs[0].Status == tracking.StatusRunning:
+		return progress{state: created, runID: runs[0].ID, begun: true}
+	}
+	return progress{state: finished, runID: runs[0].ID, found: true}
 }
 
 // settle remembers how far a run has come after an error.

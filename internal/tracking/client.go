@@ -259,11 +259,22 @@ func (c *Client) RestoreRun(ctx context.Context, runID string) error {
 
 // RunsByTag returns the active runs of an experiment that carry the tag, at most 100.
 func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string) ([]FoundRun, error) {
+	return c.searchRuns(ctx, experimentID, fmt.Sprintf("tags.`%s` = '%s'", key, value), 100)
+}
+
+// RunsByStart returns the active runs of an experiment that started in a period, given in milliseconds since the epoch with
+// both its ends. All is false if there may be more than the most that are returned.
+func (c *Client) RunsByStart(ctx context.Context, experimentID string, first, last int64, most int) (runs []FoundRun, all bool, err error) {
+	runs, err = c.searchRuns(ctx, experimentID, fmt.Sprintf("attributes.start_time >= %d and attributes.start_time <= %d", first, last), most)
+	return runs, len(runs) < most, err
+}
+
+func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, most int) ([]FoundRun, error) {
 	in := struct {
 		ExperimentIDs []string `json:"experiment_ids"`
 		Filter        string   `json:"filter"`
 		MaxResults    int      `json:"max_results"`
-	}{[]string{experimentID}, fmt.Sprintf("tags.`%s` = '%s'", key, value), 100}
+	}{[]string{experimentID}, filter, most}
 	var out struct {
 		Runs []struct {
 			Info struct {

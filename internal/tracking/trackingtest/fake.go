@@ -196,6 +196,7 @@ type request struct {
 	User           string   `json:"user_id"`
 	Status         string   `json:"status"`
 	Filter         string   `json:"filter"`
+	MaxResults     int      `json:"max_results"`
 	StartTime      int64    `json:"start_time"`
 	EndTime        int64    `json:"end_time"`
 	Tags           []pair   `json:"tags"`
@@ -353,8 +354,8 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 	"traces/link-prompts":   linkPrompts,
 	"registered-models/get": noModel,
 	"runs/search": func(f *Fake, in *request) (int, any) {
-		match := tagFilter.FindStringSubmatch(in.Filter)
-		if match == nil {
+		matches := filter(in.Filter)
+		if matches == nil {
 			return http.StatusBadRequest, refusal{"INVALID_PARAMETER_VALUE", "Invalid clause(s) in filter string"}
 		}
 		var out struct {
@@ -362,7 +363,7 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		}
 		for _, r := range f.runs {
 			for _, id := range in.ExperimentIDs {
-				if r.ExperimentID == id && !r.Deleted && r.Tags[match[1]] == match[2] {
+				if r.ExperimentID == id && !r.Deleted && matches(r) && len(out.Runs) < in.MaxResults {
 					out.Runs = append(out.Runs, r.info())
 				}
 			}
@@ -371,8 +372,24 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 	},
 }
 
-// tagFilter is the only kind of filter that package tracking uses.
-var tagFilter = regexp.MustCompile("^tags\\.`([^`]+)` = '([^']*)'$")
+// The kinds of filter that package tracking uses.
+var (
+	tagFilter   = regexp.MustCompile("^tags\\.`([^`]+)` = '([^']*)'$")
+	startFilter = regexp.MustCompile(`^attributes\.start_time >= (\d+) and attributes\.start_time <= (\d+)$`)
+)
+
+// filter returns whether a run fits, or nil if the text is no filter.
+func filter(text string) func(*Run) bool {
+	if match := tagFilter.FindStringSubmatch(text); match != nil {
+		return func(r *Run) bool { return r.Tags[match[1]] == match[2] }
+	}
+	if match := startFilter.FindStringSubmatch(text); match != nil {
+		first, _ := strconv.ParseInt(match[1], 10, 64) // digits
+		last, _ := strconv.ParseInt(match[2], 10, 64)
+		return func(r *Run) bool { return first <= r.Start && r.Start <= last }
+	}
+	return nil
+}
 
 func (f *Fake) experiment(id string) *Experiment {
 	for _, e := range f.experiments {

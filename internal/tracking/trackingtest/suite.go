@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +32,7 @@ func Suite(t *testing.T, endpoint string) {
 		"two who finish a run at once both may go on":     testSameMoment,
 		"what does not exist is said to be gone":          testGone,
 		"another path of the server is not taken for it":  testWrongPath,
+		"runs are found by when they started":             testRunsByStart,
 		"a run that was deleted is not found":             testDeletedRun,
 		"a run that was deleted is restored as it was":    testRestoredRun,
 		"the text of an error has no value that was sent": testErrorText,
@@ -159,6 +162,49 @@ func testRun(t *testing.T, c *conformance) {
 	runs, err := c.RunsByTag(t.Context(), experiment, "otel.span_id", "0000000000000000")
 	require.NoError(t, err)
 	assert.Empty(t, runs)
+}
+
+func testRunsByStart(t *testing.T, c *conformance) {
+	experiment := c.experiment(t)
+	const base = 1795417592000
+	ids := make([]string, 4)
+	for i := range ids {
+		var err error
+		ids[i], err = c.CreateRun(t.Context(), tracking.NewRun{
+			ExperimentID: experiment, StartTime: base + int64(i),
+			Tags: []tracking.KeyValue{{Key: "otel.span_id", Value: strconv.Itoa(i)}},
+		})
+		require.NoError(t, err)
+	}
+	other, err := c.CreateExperiment(t.Context(), c.name+"-other", nil)
+	require.NoError(t, err)
+	_, err = c.CreateRun(t.Context(), tracking.NewRun{ExperimentID: other, StartTime: base + 1})
+	require.NoError(t, err)
+	require.NoError(t, c.LogBatch(t.Context(), ids[2], []tracking.KeyValue{{Key: "model", Value: "gpt-4o"}}, nil))
+	require.NoError(t, c.UpdateRun(t.Context(), ids[2], tracking.StatusFinished, base+5))
+
+	runs, all, err := c.RunsByStart(t.Context(), experiment, base+1, base+2, 3)
+	require.NoError(t, err)
+	require.True(t, all)
+	slices.SortFunc(runs, func(a, b tracking.FoundRun) int { return strings.Compare(a.Tag("otel.span_id"), b.Tag("otel.span_id")) })
+	require.Len(t, runs, 2)
+	assert.Equal(t, ids[1], runs[0].ID)
+	assert.Equal(t, tracking.StatusRunning, runs[0].Status)
+	assert.False(t, runs[0].HasParams)
+	assert.Equal(t, ids[2], runs[1].ID)
+	assert.Equal(t, tracking.StatusFinished, runs[1].Status)
+	assert.True(t, runs[1].HasParams)
+
+	require.NoError(t, c.DeleteRun(t.Context(), ids[3]))
+	runs, all, err = c.RunsByStart(t.Context(), experiment, base+2, base+9, 100)
+	require.NoError(t, err)
+	require.True(t, all)
+	require.Len(t, runs, 1, "what is deleted is not active")
+
+	runs, all, err = c.RunsByStart(t.Context(), experiment, base, base+9, 2)
+	require.NoError(t, err)
+	assert.False(t, all)
+	assert.Len(t, runs, 2)
 }
 
 func testValues(t *testing.T, c *conformance) {

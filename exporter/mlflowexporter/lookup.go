@@ -1,0 +1,107 @@
+// Copyright The otelcol-mlflow Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package mlflowexporter
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
+	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
+)
+
+const (
+	// lookAtOnce is for how many spans runs are looked for together.
+	lookAtOnce = 25
+	// maxPerSpan is how many runs MLflow lists for each of them, those of other spans included. One search by a tag takes it
+	// as long as fifteen runs of a list.
+	maxPerSpan = 10
+)
+
+// sought is a span whose runs are looked for.
+type sought struct {
+	key
+	start int64 // of the span and its runs, in milliseconds since the epoch; 0: none, or not known
+}
+
+func earlier(a, b sought) int { return cmp.Compare(a.start, b.start) }
+
+// runsOf returns the active runs of each span, the one to keep first: finished before running, then the smallest id. The rule
+// needs nothing but what every collector sees.
+//
+// Runs of several spans are listed by the period that they started in. Where that has too many other runs, the spans are
+// halved, and one that is left alone is searched by its tag.
+func runsOf(ctx context.Context, client *tracking.Client, experimentID string, spans ...sought) (map[key][]tracking.FoundRun, error) {
+	l := lookup{client: client, experimentID: experimentID, found: make(map[key][]tracking.FoundRun, len(spans))}
+	spans = slices.SortedFunc(slices.Values(spans), earlier)
+	unique := spans[:0]
+	for _, s := range spans {
+		if _, twice := l.found[s.key]; !twice {
+			l.found[s.key] = nil
+			unique = append(unique, s)
+		}
+	}
+	if len(unique) == 0 {
+		return nil, nil
+	}
+	if err := l.collect(ctx, unique); err != nil {
+		return nil, err
+	}
+	for _, runs := range l.found {
+		slices.SortFunc(runs, func(a, b tracking.FoundRun) int {
+			if running := a.Status == tracking.StatusRunning; running != (b.Status == tracking.StatusRunning) {
+				if running {
+					return 1
+				}
+				return -1
+			}
+			return cmp.Compare(a.ID, b.ID)
+		})
+	}
+	return l.found, nil
+}
+
+// lookup is what has been found so far.
+type lookup struct {
+	client       *tracking.Client
+	experimentID string
+	found        map[key][]tracking.FoundRun
+}
+
+// collect finds the runs of spans, which are different and in the order of their starts.
+func (l *lookup) collect(ctx context.Context, spans []sought) error {
+	if len(spans) == 1 {
+		runs, err := l.client.RunsByTag(ctx, l.experimentID, run.TagSpanID, spans[0].span.String())
+		l.add(spans, runs)
+		return err
+	}
+	middle := len(spans) / 2
+	if spans[0].start <= 0 {
+		middle = 1
+	} else {
+		runs, all, err := l.client.RunsByStart(ctx, l.experimentID, spans[0].start, spans[len(spans)-1].start, maxPerSpan*len(spans))
+		if all || err != nil {
+			l.add(spans, runs)
+			return err
+		}
+	}
+	if err := l.collect(ctx, spans[:middle]); err != nil {
+		return err
+	}
+	return l.collect(ctx, spans[middle:])
+}
+
+// add takes those of the runs that are of the spans.
+func (l *lookup) add(spans []sought, runs []tracking.FoundRun) {
+	for _, r := range runs {
+		var span key
+		if span.parse(r.Tag(run.TagTraceID)+"/"+r.Tag(run.TagSpanID)) != nil {
+			continue // written by somebody else
+		}
+		if slices.ContainsFunc(spans, func(s sought) bool { return s.key == span }) {
+			l.found[span] = append(l.found[span], r)
+		}
+	}
+}
