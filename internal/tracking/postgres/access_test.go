@@ -107,6 +107,16 @@ func TestTheRoleCanAddRunsAndNothingElse(t *testing.T) {
 	}
 }
 
+// As docs/bulk-store.md says.
+func TestTheRoleCanBeRemovedAndMadeAgain(t *testing.T) {
+	s := shared(t)
+	run(t, s.admin(t), "DROP OWNED BY otelcol_mlflow", "DROP ROLE otelcol_mlflow")
+	for range 2 { // the script can be run again
+		require.NoError(t, testbed.RunScript(t.Context(), s.Postgres.URI, "deploy/postgres/role.sql"))
+	}
+	requireWritten(t, s.open(t, postgres.Config{}).Write(t.Context(), newRuns(s.newExperiment(t), 1)), false)
+}
+
 const makeTables = `
 import sys
 from mlflow.store.db import utils
