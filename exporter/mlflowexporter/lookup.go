@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sort"
 
 	"github.com/otelcol-mlflow/otelcol-mlflow/exporter/mlflowexporter/internal/run"
 	"github.com/otelcol-mlflow/otelcol-mlflow/internal/tracking"
@@ -31,8 +32,8 @@ func earlier(a, b sought) int { return cmp.Compare(a.start, b.start) }
 // runsOf returns the active runs of each span, the one to keep first: finished before running, then the smallest id. The rule
 // needs nothing but what every collector sees.
 //
-// Runs of several spans are listed by the period that they started in. Where that has too many other runs, the spans are
-// halved, and one that is left alone is searched by its tag.
+// Runs of several spans are listed by the period that they started in. Where that has too many other runs, those of each span
+// that is left are searched by its tag.
 func runsOf(ctx context.Context, client *tracking.Client, experimentID string, spans ...sought) (map[key][]tracking.FoundRun, error) {
 	l := lookup{client: client, experimentID: experimentID, found: make(map[key][]tracking.FoundRun, len(spans))}
 	spans = slices.SortedFunc(slices.Values(spans), earlier)
@@ -42,9 +43,6 @@ func runsOf(ctx context.Context, client *tracking.Client, experimentID string, s
 			l.found[s.key] = nil
 			unique = append(unique, s)
 		}
-	}
-	if len(unique) == 0 {
-		return nil, nil
 	}
 	if err := l.collect(ctx, unique); err != nil {
 		return nil, err
@@ -72,25 +70,34 @@ type lookup struct {
 
 // collect finds the runs of spans, which are different and in the order of their starts.
 func (l *lookup) collect(ctx context.Context, spans []sought) error {
-	if len(spans) == 1 {
-		runs, err := l.client.RunsByTag(ctx, l.experimentID, run.TagSpanID, spans[0].span.String())
-		l.add(spans, runs)
-		return err
-	}
-	middle := len(spans) / 2
-	if spans[0].start <= 0 {
-		middle = 1
-	} else {
-		runs, all, err := l.client.RunsByStart(ctx, l.experimentID, spans[0].start, spans[len(spans)-1].start, maxPerSpan*len(spans))
-		if all || err != nil {
-			l.add(spans, runs)
+	for len(spans) > 1 && spans[0].start > 0 {
+		most := maxPerSpan * len(spans)
+		runs, all, err := l.client.RunsByStart(ctx, l.experimentID, spans[0].start, spans[len(spans)-1].start, most)
+		if err != nil {
 			return err
 		}
+		if all {
+			l.add(spans, runs)
+			return nil
+		}
+		// Those that started after the last of the list are all in it.
+		last := runs[len(runs)-1].Start
+		listed := spans[sort.Search(len(spans), func(i int) bool { return spans[i].start > last }):]
+		l.add(listed, runs)
+		few := len(listed) < len(spans)/2
+		spans = spans[:len(spans)-len(listed)]
+		if few {
+			break
+		}
 	}
-	if err := l.collect(ctx, spans[:middle]); err != nil {
-		return err
+	for i := range spans {
+		runs, err := l.client.RunsByTag(ctx, l.experimentID, run.TagSpanID, spans[i].span.String())
+		if err != nil {
+			return err
+		}
+		l.add(spans[i:i+1], runs)
 	}
-	return l.collect(ctx, spans[middle:])
+	return nil
 }
 
 // add takes those of the runs that are of the spans.

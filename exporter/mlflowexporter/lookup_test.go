@@ -96,33 +96,30 @@ func TestRunsOfManySpansAreFoundInOneSearch(t *testing.T) {
 	assert.Zero(t, searches)
 }
 
-func TestRunsAmongMoreRunsOfOthersAreFound(t *testing.T) {
-	b := newLookupBench(t)
-	spans, want := b.soughtOnes(t, 8)
-	last := spans[7].start
-	for i := range 8 * maxPerSpan {
-		b.run(t, spanOf(1000+i), last)
+func TestRunsAmongRunsOfOthersAreFound(t *testing.T) {
+	for name, test := range map[string]struct {
+		others        int
+		first, period int64 // when they start
+		searches      int
+	}{
+		"before":                 {200, 0, 1000, 1},
+		"not too many":           {70, 1000, 8, 1},
+		"more, evenly":           {200, 1000, 8, 1 + 5}, // the last three are in the list
+		"more, before the last":  {100, 1004, 1, 1 + 1 + 4},
+		"more, at the end":       {100, 1007, 1, 1 + 8},
+		"more, at the beginning": {100, 1000, 1, 1 + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newLookupBench(t)
+			spans, want := b.soughtOnes(t, 8)
+			for i := range test.others {
+				b.run(t, spanOf(1000+i), test.first+int64(i)%test.period)
+			}
+			found, searches := b.lookUp(t, spans...)
+			assert.Equal(t, want, found)
+			assert.Equal(t, test.searches, searches)
+		})
 	}
-	found, searches := b.lookUp(t, spans...)
-	assert.Equal(t, want, found)
-	// All eight, the first four, the others, those in two, and the last two by themselves.
-	assert.Equal(t, 7, searches)
-}
-
-func TestRunsThatStartedAtOnceAreFound(t *testing.T) {
-	b := newLookupBench(t)
-	spans, want := b.soughtOnes(t, 4)
-	for i := range spans {
-		spans[i].start = 5000
-		if want[spans[i].key] != nil {
-			want[spans[i].key] = append(want[spans[i].key], b.run(t, spans[i].key, 5000))
-		}
-	}
-	for i := range 5 * maxPerSpan {
-		b.run(t, spanOf(1000+i), 5000)
-	}
-	found, _ := b.lookUp(t, spans...)
-	assert.Equal(t, want, found)
 }
 
 func TestRunsOfSpansWithoutAStartAreFoundByTheirTag(t *testing.T) {
@@ -133,7 +130,7 @@ func TestRunsOfSpansWithoutAStartAreFoundByTheirTag(t *testing.T) {
 	}
 	found, searches := b.lookUp(t, spans...)
 	assert.Equal(t, want, found)
-	assert.Equal(t, 4, searches)
+	assert.Equal(t, 5, searches)
 }
 
 func TestSpansOfAnEarlierProcessAreLookedForTogether(t *testing.T) {

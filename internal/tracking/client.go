@@ -118,6 +118,7 @@ type NewRun struct {
 type FoundRun struct {
 	ID        string
 	Status    Status
+	Start     int64 // milliseconds since the epoch
 	Tags      []KeyValue
 	HasParams bool
 }
@@ -263,7 +264,7 @@ func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string)
 }
 
 // RunsByStart returns the active runs of an experiment that started in a period, given in milliseconds since the epoch with
-// both its ends. All is false if there may be more than the most that are returned.
+// both its ends, the latest start first. All is false if there may be more than the most that are returned.
 func (c *Client) RunsByStart(ctx context.Context, experimentID string, first, last int64, most int) (runs []FoundRun, all bool, err error) {
 	runs, err = c.searchRuns(ctx, experimentID, fmt.Sprintf("attributes.start_time >= %d and attributes.start_time <= %d", first, last), most)
 	return runs, len(runs) < most, err
@@ -273,13 +274,15 @@ func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, mo
 	in := struct {
 		ExperimentIDs []string `json:"experiment_ids"`
 		Filter        string   `json:"filter"`
+		OrderBy       []string `json:"order_by"`
 		MaxResults    int      `json:"max_results"`
-	}{[]string{experimentID}, filter, most}
+	}{[]string{experimentID}, filter, []string{"attributes.start_time DESC"}, most}
 	var out struct {
 		Runs []struct {
 			Info struct {
 				ID     string `json:"run_id"`
 				Status Status `json:"status"`
+				Start  int64  `json:"start_time"`
 			} `json:"info"`
 			Data struct {
 				Tags   []KeyValue `json:"tags"`
@@ -292,7 +295,7 @@ func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, mo
 	}
 	runs := make([]FoundRun, len(out.Runs))
 	for i, r := range out.Runs {
-		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Tags: r.Data.Tags, HasParams: len(r.Data.Params) > 0}
+		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Start: r.Info.Start, Tags: r.Data.Tags, HasParams: len(r.Data.Params) > 0}
 	}
 	return runs, nil
 }

@@ -6,11 +6,13 @@
 package trackingtest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -234,6 +236,7 @@ type runInfo struct {
 	Info struct {
 		ID     string `json:"run_id"`
 		Status string `json:"status"`
+		Start  int64  `json:"start_time"`
 	} `json:"info"`
 	Data struct {
 		Tags   []pair `json:"tags"`
@@ -361,7 +364,9 @@ var handlers = map[string]func(*Fake, *request) (int, any){
 		var out struct {
 			Runs []runInfo `json:"runs"`
 		}
-		for _, r := range f.runs {
+		runs := slices.Clone(f.runs)
+		slices.SortStableFunc(runs, func(a, b *Run) int { return cmp.Compare(b.Start, a.Start) })
+		for _, r := range runs {
 			for _, id := range in.ExperimentIDs {
 				if r.ExperimentID == id && !r.Deleted && matches(r) && len(out.Runs) < in.MaxResults {
 					out.Runs = append(out.Runs, r.info())
@@ -414,7 +419,7 @@ func (f *Fake) active(id string) (*Run, int, any) {
 
 func (r *Run) info() runInfo {
 	var info runInfo
-	info.Info.ID, info.Info.Status = r.ID, r.Status
+	info.Info.ID, info.Info.Status, info.Info.Start = r.ID, r.Status, r.Start
 	for key, value := range r.Tags {
 		info.Data.Tags = append(info.Data.Tags, pair{key, value})
 	}

@@ -204,7 +204,8 @@ func testRunsByStart(t *testing.T, c *conformance) {
 	runs, all, err = c.RunsByStart(t.Context(), experiment, base, base+9, 2)
 	require.NoError(t, err)
 	assert.False(t, all)
-	assert.Len(t, runs, 2)
+	require.Len(t, runs, 2, "the latest")
+	assert.Equal(t, []int64{base + 2, base + 1}, []int64{runs[0].Start, runs[1].Start})
 }
 
 func testValues(t *testing.T, c *conformance) {
