@@ -80,6 +80,9 @@ func (l *lookup) collect(ctx context.Context, spans []sought) error {
 			l.add(spans, runs)
 			return nil
 		}
+		if len(runs) == 0 {
+			break
+		}
 		// Those that started after the last of the list are all in it.
 		last := runs[len(runs)-1].Start
 		listed := spans[sort.Search(len(spans), func(i int) bool { return spans[i].start > last }):]

@@ -260,17 +260,17 @@ func (c *Client) RestoreRun(ctx context.Context, runID string) error {
 
 // RunsByTag returns the active runs of an experiment that carry the tag, at most 100.
 func (c *Client) RunsByTag(ctx context.Context, experimentID, key, value string) ([]FoundRun, error) {
-	return c.searchRuns(ctx, experimentID, fmt.Sprintf("tags.`%s` = '%s'", key, value), 100)
+	runs, _, err := c.searchRuns(ctx, experimentID, fmt.Sprintf("tags.`%s` = '%s'", key, value), 100)
+	return runs, err
 }
 
 // RunsByStart returns the active runs of an experiment that started in a period, given in milliseconds since the epoch with
-// both its ends, the latest start first. All is false if there may be more than the most that are returned.
+// both its ends, the latest start first. All is false if there may be more of them, than most or than the server returns at once.
 func (c *Client) RunsByStart(ctx context.Context, experimentID string, first, last int64, most int) (runs []FoundRun, all bool, err error) {
-	runs, err = c.searchRuns(ctx, experimentID, fmt.Sprintf("attributes.start_time >= %d and attributes.start_time <= %d", first, last), most)
-	return runs, len(runs) < most, err
+	return c.searchRuns(ctx, experimentID, fmt.Sprintf("attributes.start_time >= %d and attributes.start_time <= %d", first, last), most)
 }
 
-func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, most int) ([]FoundRun, error) {
+func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, most int) (runs []FoundRun, all bool, err error) {
 	in := struct {
 		ExperimentIDs []string `json:"experiment_ids"`
 		Filter        string   `json:"filter"`
@@ -289,15 +289,16 @@ func (c *Client) searchRuns(ctx context.Context, experimentID, filter string, mo
 				Params []struct{} `json:"params"`
 			} `json:"data"`
 		} `json:"runs"`
+		NextPage string `json:"next_page_token"`
 	}
 	if err := c.post(ctx, opSearchRuns, in, &out); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	runs := make([]FoundRun, len(out.Runs))
+	runs = make([]FoundRun, len(out.Runs))
 	for i, r := range out.Runs {
 		runs[i] = FoundRun{ID: r.Info.ID, Status: r.Info.Status, Start: r.Info.Start, Tags: r.Data.Tags, HasParams: len(r.Data.Params) > 0}
 	}
-	return runs, nil
+	return runs, len(runs) < most && out.NextPage == "", nil
 }
 
 // post sends in as JSON and reads the answer into out, which may be nil.
