@@ -154,10 +154,6 @@ func (d *doubts) run(ctx context.Context) {
 	}
 }
 
-// maxFailures is how many calls in a row may fail in a round, so that one fault in five does not keep it from its work
-// and an outage does not keep it at work.
-const maxFailures = 3
-
 // settleDue looks at all spans that are due, some at a time. Those that it cannot look at stay for the next round.
 func (d *doubts) settleDue(ctx context.Context, now time.Time) {
 	failures := 0
@@ -172,13 +168,13 @@ func (d *doubts) settleDue(ctx context.Context, now time.Time) {
 	}
 	for _, due := range d.due(now) {
 		found, err := runsOf(ctx, d.client, due.experimentID, due.spans...)
-		if !goesOn(err) {
-			return
-		}
 		for span, runs := range found {
 			if !goesOn(d.settle(ctx, now, span, due.doubts[span], runs)) {
 				return
 			}
+		}
+		if !goesOn(err) {
+			return
 		}
 	}
 }

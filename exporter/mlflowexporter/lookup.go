@@ -19,6 +19,9 @@ const (
 	// maxPerSpan is how many runs MLflow lists for each of them, those of other spans included. One search by a tag takes it
 	// as long as fifteen runs of a list.
 	maxPerSpan = 10
+	// maxFailures is how many calls in a row may fail, so that one fault in five does not keep a look from its work and an
+	// outage does not keep it at work.
+	maxFailures = 3
 )
 
 // sought is a span whose runs are looked for.
@@ -33,20 +36,19 @@ func earlier(a, b sought) int { return cmp.Compare(a.start, b.start) }
 // needs nothing but what every collector sees.
 //
 // Runs of several spans are listed by the period that they started in. Where that has too many other runs, those of each span
-// that is left are searched by its tag.
+// that is left are searched by its tag. After an error, spans that could be looked for are in the map nevertheless.
 func runsOf(ctx context.Context, client *tracking.Client, experimentID string, spans ...sought) (map[key][]tracking.FoundRun, error) {
 	l := lookup{client: client, experimentID: experimentID, found: make(map[key][]tracking.FoundRun, len(spans))}
-	spans = slices.SortedFunc(slices.Values(spans), earlier)
-	unique := spans[:0]
+	seen := make(map[key]struct{}, len(spans))
+	unique := make([]sought, 0, len(spans))
 	for _, s := range spans {
-		if _, twice := l.found[s.key]; !twice {
-			l.found[s.key] = nil
+		if _, twice := seen[s.key]; !twice {
+			seen[s.key] = struct{}{}
 			unique = append(unique, s)
 		}
 	}
-	if err := l.collect(ctx, unique); err != nil {
-		return nil, err
-	}
+	slices.SortFunc(unique, earlier)
+	err := l.collect(ctx, unique)
 	for _, runs := range l.found {
 		slices.SortFunc(runs, func(a, b tracking.FoundRun) int {
 			if running := a.Status == tracking.StatusRunning; running != (b.Status == tracking.StatusRunning) {
@@ -58,7 +60,7 @@ func runsOf(ctx context.Context, client *tracking.Client, experimentID string, s
 			return cmp.Compare(a.ID, b.ID)
 		})
 	}
-	return l.found, nil
+	return l.found, err
 }
 
 // lookup is what has been found so far.
@@ -93,18 +95,28 @@ func (l *lookup) collect(ctx context.Context, spans []sought) error {
 			break
 		}
 	}
+	failures := 0
+	var failed error
 	for i := range spans {
 		runs, err := l.client.RunsByTag(ctx, l.experimentID, run.TagSpanID, spans[i].span.String())
-		if err != nil {
-			return err
+		if err == nil {
+			failures = 0
+			l.add(spans[i:i+1], runs)
+			continue
 		}
-		l.add(spans[i:i+1], runs)
+		failed = err
+		if failures++; failures == maxFailures {
+			break
+		}
 	}
-	return nil
+	return failed
 }
 
-// add takes those of the runs that are of the spans.
+// add takes those of the runs that are of the spans, of which there are no others.
 func (l *lookup) add(spans []sought, runs []tracking.FoundRun) {
+	for _, s := range spans {
+		l.found[s.key] = nil
+	}
 	for _, r := range runs {
 		var span key
 		if span.parse(r.Tag(run.TagTraceID)+"/"+r.Tag(run.TagSpanID)) != nil {

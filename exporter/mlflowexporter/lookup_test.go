@@ -176,6 +176,30 @@ func TestSpansWhoseOutcomeIsUnknownAreLookedForTogether(t *testing.T) {
 	assert.Equal(t, 1, b.fake.Calls("runs/search"))
 }
 
+// Spans that all started at once have to be searched by themselves, and one search in five fails.
+func TestDoubtsAreSettledThroughFaults(t *testing.T) {
+	b := newLookupBench(t)
+	doubts := newDoubts(b.client, time.Minute, storage.NewNopClient(), b.telemetryBuilder(), zap.NewNop())
+	for i := range (lookAtOnce + 5) * maxPerSpan {
+		id := b.run(t, spanOf(i), 5000)
+		require.NoError(t, b.client.UpdateRun(t.Context(), id, tracking.StatusFinished, 5001))
+	}
+	for i := range 2 * lookAtOnce {
+		doubts.add(t.Context(), sought{spanOf(i), 5000}, b.experiment)
+	}
+	searches := 0
+	b.fake.SetFault(func(string) trackingtest.Fault {
+		if searches++; searches%5 == 0 {
+			return trackingtest.Fault{Status: http.StatusServiceUnavailable}
+		}
+		return trackingtest.Fault{}
+	})
+	for range 10 {
+		doubts.settleDue(t.Context(), time.Now().Add(time.Hour))
+	}
+	assert.Zero(t, doubts.waiting())
+}
+
 func TestDoubtsAreSettledTogether(t *testing.T) {
 	b := newLookupBench(t)
 	doubts := newDoubts(b.client, time.Minute, storage.NewNopClient(), b.telemetryBuilder(), zap.NewNop())

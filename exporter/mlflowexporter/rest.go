@@ -88,7 +88,7 @@ func (s *rest) write(ctx context.Context, entries []entry) {
 }
 
 // lookUp says how the writing of each entry begins. Spans that may have been written before this process could know are looked
-// for together; where that fails, each will be by itself, with the error that this may have.
+// for together. Where that fails, each is by itself later, with the error that this may have.
 func (s *rest) lookUp(ctx context.Context, entries []entry) map[key]progress {
 	first := make(map[key]progress, len(entries))
 	spans := make(map[string][]sought) // by the id of their experiment
@@ -104,11 +104,8 @@ func (s *rest) lookUp(ctx context.Context, entries []entry) map[key]progress {
 		if len(spans) == 1 || s.slots.Acquire(ctx, 1) != nil {
 			continue
 		}
-		found, err := runsOf(ctx, s.writer.client, experimentID, spans...)
+		found, _ := runsOf(ctx, s.writer.client, experimentID, spans...)
 		s.slots.Release(1)
-		if err != nil {
-			continue
-		}
 		for span, runs := range found {
 			first[span] = progressOf(runs)
 		}
